@@ -1,0 +1,35 @@
+set(CMAKE_C_STANDARD 11)
+set(CMAKE_C_STANDARD_REQUIRED ON)
+set(CMAKE_C_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+
+# -iquote and not -I: a folder named rpc would otherwise shadow <rpc/...>.
+add_compile_options(
+  "SHELL:-iquote ${CMAKE_SOURCE_DIR}"
+  -D_GNU_SOURCE
+  -fno-strict-aliasing
+  -fno-omit-frame-pointer
+  -g)
+
+# Our own code, not what protoc-c writes.
+add_library(prbal_warnings INTERFACE)
+target_compile_options(prbal_warnings INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wvla -Wstrict-prototypes
+  -Wmissing-prototypes -Wframe-larger-than=4096 -Werror
+  -Wno-missing-braces -Wno-missing-field-initializers)
+
+if(PRBAL_SANITIZE)
+  add_compile_options(-fsanitize=${PRBAL_SANITIZE} -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${PRBAL_SANITIZE})
+endif()
+
+if(CMAKE_BUILD_TYPE STREQUAL "Debug")
+  add_compile_options(-O1)
+else()
+  # Asserts stay: a broken invariant ends the process instead of spreading.
+  string(REPLACE "-DNDEBUG" "" CMAKE_C_FLAGS_RELWITHDEBINFO
+    "${CMAKE_C_FLAGS_RELWITHDEBINFO}")
+  add_compile_options(-fstack-protector-strong -fstack-clash-protection
+    -fcf-protection -D_FORTIFY_SOURCE=2)
+  add_link_options(-pie -Wl,-z,relro,-z,now)
+endif()

@@ -1,0 +1,27 @@
+# tests/ mirrors the tree: tests/rpc/arena_test.c tests rpc/arena.c.  Each file
+# is a program; ctest labels are the folder's name.
+enable_testing()
+file(GLOB rpc_tests CONFIGURE_DEPENDS tests/rpc/*_test.c)
+file(GLOB db_tests CONFIGURE_DEPENDS tests/db/*_test.c)
+file(GLOB services_tests CONFIGURE_DEPENDS tests/services/*_test.c)
+
+function(prbal_test source folder)
+  get_filename_component(name ${source} NAME_WE)
+  add_executable(${folder}_${name} ${source})
+  target_link_libraries(${folder}_${name} PRIVATE ${ARGN} prbal_warnings
+    PkgConfig::cmocka)
+  add_test(NAME ${folder}/${name} COMMAND ${folder}_${name})
+  set_tests_properties(${folder}/${name} PROPERTIES
+    LABELS ${folder} TIMEOUT 120
+    ENVIRONMENT "ASAN_OPTIONS=handle_segv=2:detect_stack_use_after_return=0;UBSAN_OPTIONS=print_stacktrace=1")
+endfunction()
+
+foreach(test ${rpc_tests})
+  prbal_test(${test} rpc rpc)
+endforeach()
+foreach(test ${db_tests})
+  prbal_test(${test} db db)
+endforeach()
+foreach(test ${services_tests})
+  prbal_test(${test} services services)
+endforeach()

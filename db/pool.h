@@ -1,0 +1,43 @@
+#ifndef PRBAL_DB_POOL_H
+#define PRBAL_DB_POOL_H
+
+#include "db/db.h"
+#include "rpc/server.h"
+
+/* The links of one loop to PostgreSQL: one read lane and one write lane in
+ * pipeline mode, shared by all calls of the loop, and leased links for
+ * transactions. */
+struct db_pool;
+
+struct db_pool_options {
+    const char *url;             /* libpq connection string; outlives the pool */
+    int leases_max;              /* leased links; 0 = 8 */
+    int lease_queue_max;         /* calls that wait for one; 0 = 256 */
+    int statement_timeout_ms;    /* 0 = 15,000 */
+    int idle_transaction_ms;     /* idle_in_transaction; 0 = 10,000 */
+    bool prepare;                /* named statements; false for old PgBouncer */
+};
+
+/* Opens links lazily.  One pool a loop; kept in a loop slot. */
+struct db_pool *db_pool_create(struct loop *loop,
+                               const struct db_pool_options *options);
+void db_pool_destroy(struct db_pool *pool);
+struct db_pool *db_pool_of(struct loop *loop);
+
+/* Whether statements can run now, as the last attempt or probe saw it. */
+bool db_pool_is_up(const struct db_pool *pool);
+
+/* The `db` of a call on this loop, in the call's arena. */
+struct db *db_open(struct rpc_call *call);
+
+/* Opens a connection of its own for LISTEN/NOTIFY or a long piece of work, and
+ * ties it to the call.  Suspends. */
+struct db_listener;
+
+struct db_pool_stats {
+    int links_up, leases_used, leases_waiting;
+    uint64_t statements, failures;
+};
+struct db_pool_stats db_pool_stats(const struct db_pool *pool);
+
+#endif

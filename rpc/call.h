@@ -1,0 +1,112 @@
+#ifndef PRBAL_RPC_CALL_H
+#define PRBAL_RPC_CALL_H
+
+#include "rpc/arena.h"
+#include "rpc/method.h"
+#include "rpc/status.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct co;
+struct db;
+struct loop;
+struct rpc_server;
+
+/* Who is calling, as the server's authenticate hook found out.  Texts live in
+ * the call's arena or longer. */
+struct rpc_caller {
+    const char *id;         /* NULL when nobody is signed in */
+    const char *session_id; /* NULL likewise */
+    uint32_t roles;         /* bits of prbal.Role, see rpc/method.h */
+    int64_t expires_us;     /* wall clock, when the token ends; 0 = never */
+};
+
+/* One request being answered, or one background task (rpc_task): one
+ * coroutine, one arena.  Lives and dies on one loop. */
+struct rpc_call {
+    struct arena *arena;
+    struct db *db; /* set by the server's begin hook; rpc/ never looks in */
+    struct loop *loop;
+    struct rpc_server *server; /* NULL in a bare task */
+    const struct rpc_method *method; /* NULL in a task */
+    struct rpc_caller caller;
+    const char *request_id; /* never NULL */
+    const char *peer;       /* "127.0.0.1:4711", "local", "task" */
+    int64_t deadline_us;    /* loop_now_us() scale; 0 = none */
+
+    /* RPC_OK while the call is wanted.  Cancel, deadline and disconnect set it
+     * once and wake the coroutine: every wait then returns it. */
+    rpc_status ended;
+
+    /* The rest belongs to rpc/. */
+    struct co *co;
+    struct rpc_defer *defers;
+    struct rpc_details *details;
+    struct rpc_transport *transport;
+};
+
+/* Suspends until *done is true.  Whoever makes it true then calls
+ * rpc_wake(call).  Answers call->ended instead when the call ends first: the
+ * waiter must then make sure that `done` is not written any more. */
+rpc_status rpc_wait(struct rpc_call *call, const bool *done);
+
+/* As rpc_wait(), but waits on whatever happens to the call: for short work
+ * that cannot be taken back. */
+void rpc_wait_always(struct rpc_call *call, const bool *done);
+void rpc_wake(struct rpc_call *call);
+
+/* OK, or why the call has ended.  Does not suspend. */
+rpc_status rpc_alive(const struct rpc_call *call);
+
+/* Ends the call from outside its coroutine: records why, and wakes it.  The
+ * first end wins. */
+void rpc_end(struct rpc_call *call, rpc_code code, const char *message);
+
+/* Suspends. */
+rpc_status rpc_sleep(struct rpc_call *call, int64_t ms);
+
+/* Runs `fn(argument)` on the thread pool and suspends until it has returned,
+ * also when the call ends meanwhile: `argument` may be on the stack.  `fn` must
+ * not touch the call or its arena.  RESOURCE_EXHAUSTED when the pool's queue is
+ * full (RPC_OFFLOAD_MAX waiting). */
+enum { RPC_OFFLOAD_MAX = 64 };
+rpc_status rpc_offload(struct rpc_call *call, void (*fn)(void *argument),
+                       void *argument);
+
+/* Ties a resource to the call: `fn(argument)` runs when the call ends, however
+ * it ends, on its loop, last tied first, and may suspend.  rpc_undefer() takes
+ * it back. */
+struct rpc_defer {
+    void (*fn)(void *argument);
+    void *argument;
+    struct rpc_defer *next;
+};
+void rpc_defer(struct rpc_call *call, void (*fn)(void *argument),
+               void *argument);
+void rpc_undefer(struct rpc_call *call, void *argument);
+
+/* Request metadata: `name` in lower case.  NULL when absent; the first value
+ * when it came more than once.  A "-bin" value is decoded; its size goes to
+ * *size when that is not NULL. */
+const char *rpc_metadata(const struct rpc_call *call, const char *name,
+                         size_t *size);
+
+/* Response metadata, sent with the headers or with the trailers.  A name that
+ * ends in "-bin" takes any bytes, another one printable ASCII.  Copied. */
+void rpc_set_header(struct rpc_call *call, const char *name, const void *value,
+                    size_t size);
+void rpc_set_trailer(struct rpc_call *call, const char *name,
+                     const void *value, size_t size);
+
+/* True once the server is going down: long streams should say goodbye. */
+bool rpc_is_draining(const struct rpc_call *call);
+
+/* Starts `fn(call, argument)` on a coroutine and call of its own: background
+ * work with an arena, a db (by the server's begin hook) and no peer.  NULL
+ * when no coroutine can be had.  The task is over when fn returns. */
+struct rpc_call *rpc_task(struct rpc_server *server, struct loop *loop,
+                          void (*fn)(struct rpc_call *call, void *argument),
+                          void *argument);
+
+#endif

@@ -1,0 +1,88 @@
+#ifndef PRBAL_RPC_SERVER_H
+#define PRBAL_RPC_SERVER_H
+
+#include "rpc/call.h"
+
+#include <stddef.h>
+
+/* A gRPC server: loops on threads, listeners, and the method tables.  It knows
+ * nothing of what the methods do. */
+struct rpc_server;
+
+/* What an application adds.  All run on the call's loop; any may be NULL. */
+struct rpc_hooks {
+    /* At header time, for a method that is not OPEN: `token` is the text after
+     * "Bearer ", or NULL when there is none.  Fills call->caller.  Must not
+     * suspend.  A failure refuses the call before any body is read. */
+    rpc_status (*authenticate)(struct rpc_call *call, const char *token);
+    /* Before the handler or task runs: sets call->db.  Must not suspend. */
+    void (*begin)(struct rpc_call *call);
+    /* Per loop, on its thread, before the first and after the last call. */
+    rpc_status (*loop_start)(struct rpc_server *server, struct loop *loop);
+    void (*loop_stop)(struct rpc_server *server, struct loop *loop);
+    /* Whether the server can do its work now, for /readyz and health.  Called
+     * about once a second on one loop; must not suspend. */
+    bool (*ready)(struct rpc_server *server);
+};
+
+struct rpc_server_options {
+    const struct rpc_registry *const *registries; /* NULL-terminated */
+    struct rpc_hooks hooks;
+    void *application;        /* rpc_server_application() */
+    const char *error_domain; /* ErrorInfo.domain; "prbal" */
+    int loop_count;           /* 0 = one per core */
+    bool reflection;
+
+    /* Limits; 0 takes the default named beside it. */
+    uint32_t message_bytes_max;      /* 4 MiB */
+    uint32_t header_bytes_max;       /* 8 KiB, counted as in RFC 9113 6.5.2 */
+    uint32_t streams_max;            /* 128 per connection */
+    uint32_t connections_max;        /* 10,000, and below the fd limit */
+    uint32_t connections_per_ip_max; /* 256 */
+    uint32_t calls_in_flight_max;    /* 10,000: then RESOURCE_EXHAUSTED */
+    uint64_t memory_bytes_max;       /* 512 MiB of bodies, queues and arenas */
+    uint32_t drain_ms;               /* 30,000 */
+};
+
+/* The text arguments must outlive the server. */
+struct rpc_server *rpc_server_create(const struct rpc_server_options *options);
+void rpc_server_destroy(struct rpc_server *server);
+void *rpc_server_application(const struct rpc_server *server);
+
+/* TLS from PEM files: TLS 1.2 or newer, ALPN h2.  Not calling it leaves h2c
+ * only.  False with a sentence in error[error_size] when a file will not do. */
+bool rpc_server_use_tls(struct rpc_server *server, const char *certificate_path,
+                        const char *key_path, char *error, size_t error_size);
+
+typedef enum {
+    RPC_LISTEN_TLS,  /* TLS only */
+    RPC_LISTEN_H2C,  /* clear text only */
+    RPC_LISTEN_BOTH, /* told apart by the first byte: 0x16 is TLS */
+} rpc_listen_mode;
+
+/* `address` is "HOST:PORT", "[V6]:PORT" or "unix:/path"; port 0 takes a free
+ * one.  Returns the port (0 for a Unix socket), or -1 with a sentence in
+ * error[error_size]. */
+int rpc_server_listen(struct rpc_server *server, const char *address,
+                      rpc_listen_mode mode, char *error, size_t error_size);
+
+/* Starts the loops' threads and accepts.  Returns when all loops run. */
+rpc_status rpc_server_start(struct rpc_server *server);
+
+/* Two-step GOAWAY, health NOT_SERVING, calls get drain_ms to finish.  Returns
+ * when all is over and the threads have ended.  From any thread that is not a
+ * loop's. */
+void rpc_server_stop(struct rpc_server *server);
+
+/* The loops, for posting to all of them. */
+int rpc_server_loop_count(const struct rpc_server *server);
+struct loop *rpc_server_loop(const struct rpc_server *server, int index);
+
+/* For tests: no threads, one loop, which the calling thread runs itself. */
+rpc_status rpc_server_start_here(struct rpc_server *server);
+void rpc_server_stop_here(struct rpc_server *server);
+
+const struct rpc_method *rpc_server_method(const struct rpc_server *server,
+                                           const char *path);
+
+#endif

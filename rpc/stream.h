@@ -1,0 +1,52 @@
+#ifndef PRBAL_RPC_STREAM_H
+#define PRBAL_RPC_STREAM_H
+
+#include "rpc/call.h"
+
+/* Messages of a streaming call.  `in` and `out` live as long as the call. */
+
+/* Suspends until a message came, and points *message at it, decoded and
+ * validated, in the call's arena.  NULL when the client has half-closed. */
+rpc_status rpc_recv(struct rpc_in *in, void *message);
+
+/* Encodes and queues a message of the method's response type.  Suspends while
+ * more than RPC_OUT_BYTES_MAX wait for the client's window. */
+enum { RPC_OUT_BYTES_MAX = 256 * 1024 };
+rpc_status rpc_send(struct rpc_out *out, const void *message);
+
+/* Sends the response headers now, before the first message. */
+rpc_status rpc_send_headers(struct rpc_out *out);
+
+/* An idle stream without a coroutine.
+ *
+ * A handler that has caught up hands its stream to someone who will write to
+ * it later: rpc_detach() makes a struct rpc_tail of the call's output, and the
+ * handler returns RPC_SUCCESS; the call then stays open on the wire with its
+ * coroutine, stack, arena and db gone.  Use on the stream's own loop only. */
+struct rpc_tail;
+
+struct rpc_tail_hooks {
+    /* The stream is over (client gone, cancelled, deadline, rpc_tail_end() of
+     * the server's drain).  The tail is freed when this returns; forget it. */
+    void (*closed)(struct rpc_tail *tail, void *owner);
+    /* The server drains: say goodbye and call rpc_tail_end().  May be NULL. */
+    void (*drain)(struct rpc_tail *tail, void *owner);
+};
+
+struct rpc_tail *rpc_detach(struct rpc_out *out,
+                            const struct rpc_tail_hooks *hooks, void *owner);
+
+/* Queues one encoded message (without the 5-byte prefix; copied).  False, and
+ * nothing is queued, when more than RPC_TAIL_BYTES_MAX would wait: the reader
+ * is slow, and the owner decides (end it with ABORTED, so that it resumes). */
+enum { RPC_TAIL_BYTES_MAX = 64 * 1024 };
+bool rpc_tail_send(struct rpc_tail *tail, const void *bytes, size_t size);
+
+/* Bytes that wait for the client's window. */
+size_t rpc_tail_queued(const struct rpc_tail *tail);
+
+/* Sends trailers with this status and forgets the tail (`closed` is not
+ * called). */
+void rpc_tail_end(struct rpc_tail *tail, rpc_code code, const char *message);
+
+#endif
