@@ -1,0 +1,60 @@
+#ifndef PRBAL_SERVICES_APP_H
+#define PRBAL_SERVICES_APP_H
+
+#include "rpc/config.h"
+#include "rpc/server.h"
+
+/* What all domains share: the settings, and the hooks that join the runtime,
+ * the database and the marketplace. */
+
+enum { ENVIRONMENT_DEVELOPMENT, ENVIRONMENT_PRODUCTION };
+enum { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARN, LOG_LEVEL_ERROR };
+enum { LISTEN_MODE_TLS, LISTEN_MODE_H2C, LISTEN_MODE_BOTH };
+enum { SWITCH_AUTO, SWITCH_ON, SWITCH_OFF };
+enum { MAIL_OUTBOX };
+
+/* One field for each line of services/config.def. */
+struct app_config {
+#define SECTION(heading)
+#define TEXT(name, ...) const char *name;
+#define SECRET(name, ...) const char *name;
+#define BOOL(name, ...) bool name;
+#define INT(name, ...) int64_t name;
+#define DURATION(name, ...) int64_t name##_ms;
+#define SIZE(name, ...) int64_t name##_bytes;
+#define ENUM(name, ...) int name;
+#include "services/config.def"
+#undef SECTION
+#undef TEXT
+#undef SECRET
+#undef BOOL
+#undef INT
+#undef DURATION
+#undef SIZE
+#undef ENUM
+};
+
+/* The settings.  Defaults until app_configure() has read others; from then on,
+ * and that is before any loop runs, nothing changes them. */
+const struct app_config *app_config(void);
+
+/* Reads the file named by PRBAL_CONFIG, the environment and `pairs`
+ * ("name=value", NULL-terminated; may be NULL).  False with a sentence in
+ * error[error_size].  Main thread, before the server starts. */
+bool app_configure(const char *const *pairs, char *error, size_t error_size);
+
+/* Changes one setting, as `--set` does.  For tests, between calls. */
+bool app_config_set(const char *name, const char *value, char *error,
+                    size_t error_size);
+
+/* The settings with their origins, for printing. */
+const struct config *app_config_table(void);
+
+/* The data folder, the default filled in; no file needs to exist there. */
+const char *app_data_folder(void);
+
+/* How prbald serves: who a token is, what database a call sees, when the
+ * server is ready.  Put `struct app *` into rpc_server_options.application. */
+struct rpc_hooks app_hooks(void);
+
+#endif
