@@ -23,6 +23,10 @@ if(PRBAL_SANITIZE)
   add_link_options(-fsanitize=${PRBAL_SANITIZE})
 endif()
 
+if(PRBAL_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
 if(CMAKE_BUILD_TYPE STREQUAL "Debug")
   add_compile_options(-O1)
 else()
