@@ -1,0 +1,30 @@
+#ifndef PRBAL_RPC_CO_POOL_H
+#define PRBAL_RPC_CO_POOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* The coroutines of one loop: its stacks and its ready queue.  For rpc/loop.c
+ * alone. */
+struct co_pool;
+
+enum {
+    CO_STACK_BYTES = 256 * 1024, /* address space: only touched pages count */
+    CO_SPARE_MAX = 1024,         /* stacks kept for reuse */
+};
+
+struct co_pool *co_pool_create(void);
+
+/* Every coroutine must have ended; a parked one is a broken promise and ends
+ * the process. */
+void co_pool_destroy(struct co_pool *pool);
+
+/* Runs each coroutine that was ready when this was called, until it parks or
+ * ends.  False when none was ready. */
+bool co_pool_run(struct co_pool *pool);
+bool co_pool_is_ready(const struct co_pool *pool);
+
+/* Coroutines that have not ended. */
+size_t co_pool_live(const struct co_pool *pool);
+
+#endif
