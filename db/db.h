@@ -81,8 +81,9 @@ db_arg db_bool(bool value);
 db_arg db_bytes(const void *bytes, size_t size);
 db_arg db_time(const Google__Protobuf__Timestamp *time);
 db_arg db_time_us(int64_t wall_us);
-db_arg db_texts(const char *const *texts, size_t count); /* text[], uuid[] ... */
-db_arg db_ints(const int64_t *numbers, size_t count);    /* int4[], int8[] */
+db_arg db_texts(const char *const *texts,
+                size_t count);                        /* text[], uuid[] ... */
+db_arg db_ints(const int64_t *numbers, size_t count); /* int4[], int8[] */
 db_arg db_blobs(const ProtobufCBinaryData *blobs, size_t count); /* bytea[] */
 /* The value's name without the enum's prefix ("OPEN"); 0 is null. */
 db_arg db_enum(const ProtobufCEnumDescriptor *type, int value);
@@ -90,8 +91,8 @@ db_arg db_enum(const ProtobufCEnumDescriptor *type, int value);
 db_arg db_enums(struct arena *arena, const ProtobufCEnumDescriptor *type,
                 const void *values, size_t count);
 
-#define DB_ARGS(...)                                                           \
-    (const db_arg[]){__VA_ARGS__},                                             \
+#define DB_ARGS(...)               \
+    (const db_arg[]){__VA_ARGS__}, \
         sizeof((const db_arg[]){__VA_ARGS__}) / sizeof(db_arg)
 enum { DB_ARGS_MAX = 48 };
 
@@ -100,26 +101,26 @@ enum { DB_ARGS_MAX = 48 };
 
 /* :one -- points `*message` at a new message in the call's arena.  No row is
  * NOT_FOUND with the row's name ("bid not found"). */
-#define db_one(db, query, message, ...)                                        \
+#define db_one(db, query, message, ...) \
     db_one_args(db, query, message, DB_ARGS(__VA_ARGS__))
 rpc_status db_one_args(struct db *db, const struct db_query *query,
                        void *message, const db_arg *args, size_t count);
 
 /* :one -- as db_one(), but no row sets `*message` to NULL and is OK. */
-#define db_find(db, query, message, ...)                                       \
+#define db_find(db, query, message, ...) \
     db_find_args(db, query, message, DB_ARGS(__VA_ARGS__))
 rpc_status db_find_args(struct db *db, const struct db_query *query,
                         void *message, const db_arg *args, size_t count);
 
 /* :many -- all rows as an array of messages, as a repeated field has them:
  * db_many(db, &bid_list, &res->n_bids, &res->bids, ...). */
-#define db_many(db, query, n, messages, ...)                                   \
+#define db_many(db, query, n, messages, ...) \
     db_many_args(db, query, n, messages, DB_ARGS(__VA_ARGS__))
 rpc_status db_many_args(struct db *db, const struct db_query *query, size_t *n,
                         void *messages, const db_arg *args, size_t count);
 
 /* :exec -- reports how many rows it changed; `changed` may be NULL. */
-#define db_exec(db, query, changed, ...)                                       \
+#define db_exec(db, query, changed, ...) \
     db_exec_args(db, query, changed, DB_ARGS(__VA_ARGS__))
 rpc_status db_exec_args(struct db *db, const struct db_query *query,
                         int64_t *changed, const db_arg *args, size_t count);
@@ -145,9 +146,15 @@ void db_rollback(struct db *tx);
 void db_before_commit(struct db *tx,
                       rpc_status (*fn)(struct db *tx, void *argument),
                       void *argument);
-void db_after_commit(struct db *tx, void (*fn)(struct rpc_call *call,
-                                               void *argument),
+void db_after_commit(struct db *tx,
+                     void (*fn)(struct rpc_call *call, void *argument),
                      void *argument);
+
+/* The argument that `fn` will get before the commit, or NULL when it was not
+ * added: how a layer finds what it keeps for this transaction. */
+void *db_before_commit_argument(const struct db *tx,
+                                rpc_status (*fn)(struct db *tx,
+                                                 void *argument));
 
 bool db_is_transaction(const struct db *db); /* does not suspend */
 struct rpc_call *db_call(const struct db *db);

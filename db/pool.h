@@ -30,10 +30,6 @@ bool db_pool_is_up(const struct db_pool *pool);
 /* The `db` of a call on this loop, in the call's arena. */
 struct db *db_open(struct rpc_call *call);
 
-/* Opens a connection of its own for LISTEN/NOTIFY or a long piece of work, and
- * ties it to the call.  Suspends. */
-struct db_listener;
-
 struct db_pool_stats {
     int links_up, leases_used, leases_waiting;
     uint64_t statements, failures;

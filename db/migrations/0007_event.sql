@@ -16,7 +16,7 @@ create table user_event (
   user_id    uuid not null references user_event_cursor on delete cascade,
   seq        bigint not null check (seq > 0),
   topic      text not null
-             check (topic in ('CHAT', 'NOTIFICATION', 'BID', 'BOOKING', 'SESSION')),
+             check (topic in ('CHAT', 'NOTIFICATION', 'BID', 'BOOKING')),
   -- A prbal.v1.Event without its event_id.
   payload    bytea not null,
   -- The wall clock under the counter's lock, so it grows with seq.

@@ -30,7 +30,5 @@ void event_bid_updated(struct db *tx, const char *user_id, const char *bid_id,
 void event_booking_updated(struct db *tx, const char *user_id,
                            const char *booking_id, const char *service_id,
                            BookingStatus status);
-void event_session_ended(struct db *tx, const char *user_id,
-                         const char *session_id, const char *reason);
 
 #endif
