@@ -6,7 +6,12 @@
 /* Messages of a streaming call.  `in` and `out` live as long as the call. */
 
 /* Suspends until a message came, and points *message at it, decoded and
- * validated, in the call's arena.  NULL when the client has half-closed. */
+ * validated.  It lives until the next rpc_recv() of this stream: a long stream
+ * must not fill the call's arena, so what is kept is copied (codec_copy()).
+ * NULL when the client has half-closed.
+ *
+ *     const ChatFrame *frame;
+ *     TRY(rpc_recv(in, &frame)); */
 rpc_status rpc_recv(struct rpc_in *in, void *message);
 
 /* Encodes and queues a message of the method's response type.  Suspends while

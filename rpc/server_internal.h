@@ -1,0 +1,70 @@
+#ifndef PRBAL_RPC_SERVER_INTERNAL_H
+#define PRBAL_RPC_SERVER_INTERNAL_H
+
+#include "rpc/loop.h"
+#include "rpc/server.h"
+#include "rpc/transport.h"
+
+#include <stdatomic.h>
+#include <uv.h>
+
+/* The server as the files of rpc/ see it. */
+
+struct rpc_limiter;
+struct method_table;
+struct rpc_net_server; /* listeners, certificates: rpc/net's */
+struct rpc_net_worker; /* the connections of one loop: rpc/net's */
+
+/* One loop, its thread, and what it counts.  Only its own thread touches it,
+ * but for the atomics. */
+struct rpc_worker {
+    struct rpc_server *server;
+    struct loop *loop;
+    int index;
+    uv_thread_t thread;
+    struct rpc_call *calls; /* all that are open or have a coroutine */
+    struct rpc_tail *tails;
+    struct rpc_limiter *limiter;
+    struct rpc_net_worker *net;
+    uint32_t calls_in_flight; /* tails and tasks are not counted */
+    uint64_t memory_bytes;    /* bodies, queues and arenas of this loop */
+    uint64_t memory_bytes_max;
+    bool draining;
+    bool started;
+};
+
+/* What the network side gives to the server.  Set by rpc_server_listen(); NULL
+ * in a server that only answers rpc_local calls. */
+struct rpc_net_ops {
+    /* On the worker's thread, before the first and after the last call. */
+    rpc_status (*worker_start)(struct rpc_worker *worker);
+    void (*worker_stop)(struct rpc_worker *worker);
+    /* On the worker's thread: stop accepting, GOAWAY. */
+    void (*worker_drain)(struct rpc_worker *worker);
+    /* Whether all its connections are closed. */
+    bool (*worker_is_idle)(const struct rpc_worker *worker);
+    /* The deadline of the drain has passed: close what is left. */
+    void (*worker_abort)(struct rpc_worker *worker);
+    /* Closes the listeners; any thread, workers have stopped. */
+    void (*destroy)(struct rpc_server *server);
+};
+
+struct rpc_server {
+    struct rpc_server_options options; /* zeros replaced by the defaults */
+    struct method_table *methods;
+    struct rpc_worker *workers;
+    int worker_count;
+    atomic_bool draining;
+    atomic_bool ready; /* as the ready hook said last */
+    const struct rpc_net_ops *net_ops;
+    struct rpc_net_server *net;
+};
+
+/* The worker of a loop that belongs to a server; NULL for another loop. */
+struct rpc_worker *rpc_worker_of(struct loop *loop);
+
+/* The memory budget: false when it is spent, and nothing was taken. */
+bool rpc_worker_take_memory(struct rpc_worker *worker, size_t bytes);
+void rpc_worker_give_memory(struct rpc_worker *worker, size_t bytes);
+
+#endif
