@@ -19,6 +19,9 @@ rpc_status rpc_recv(struct rpc_in *in, void *message);
 enum { RPC_OUT_BYTES_MAX = 256 * 1024 };
 rpc_status rpc_send(struct rpc_out *out, const void *message);
 
+/* The same for a message that is encoded already.  Copied. */
+rpc_status rpc_send_bytes(struct rpc_out *out, const void *bytes, size_t size);
+
 /* Sends the response headers now, before the first message. */
 rpc_status rpc_send_headers(struct rpc_out *out);
 
@@ -53,5 +56,10 @@ size_t rpc_tail_queued(const struct rpc_tail *tail);
 /* Sends trailers with this status and forgets the tail (`closed` is not
  * called). */
 void rpc_tail_end(struct rpc_tail *tail, rpc_code code, const char *message);
+
+/* The same with a google.rpc.ErrorInfo: `reason` is UPPER_SNAKE, as in
+ * rpc_fail_reason(). */
+void rpc_tail_end_reason(struct rpc_tail *tail, rpc_code code,
+                         const char *reason, const char *message);
 
 #endif
