@@ -17,7 +17,7 @@ function(prbal_test source folder)
 endfunction()
 
 foreach(test ${rpc_tests})
-  prbal_test(${test} rpc rpc)
+  prbal_test(${test} rpc test_api)
 endforeach()
 foreach(test ${db_tests})
   prbal_test(${test} db db)

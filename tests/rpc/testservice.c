@@ -1,0 +1,99 @@
+/* The handlers of TestService: the server that tests, attacks and benchmarks
+ * of the runtime talk to. */
+#include "rpc/stream.h"
+#include "tests/rpc/testservice.rpc.h"
+
+rpc_status test_echo(struct rpc_call *call, const EchoRequest *req,
+                     EchoResponse *res)
+{
+    (void)call;
+    res->text = req->text;
+    res->number = req->number;
+    res->payload = req->payload;
+    return RPC_SUCCESS;
+}
+
+rpc_status test_sleep(struct rpc_call *call, const SleepRequest *req,
+                      SleepResponse *res)
+{
+    (void)res;
+    return rpc_sleep(call, req->sleep_ms);
+}
+
+rpc_status test_fail(struct rpc_call *call, const FailRequest *req,
+                     FailResponse *res)
+{
+    (void)res;
+    if (req->code == RPC_OK)
+        return RPC_SUCCESS;
+    rpc_status status = rpc_fail(call, (rpc_code)req->code, "%s", req->message);
+    if (req->reason[0] != '\0')
+        rpc_add_reason(call, req->reason);
+    if (req->field[0] != '\0')
+        rpc_add_field_violation(call, req->field, req->message);
+    if (req->retry_ms > 0)
+        rpc_add_retry(call, req->retry_ms);
+    return status;
+}
+
+rpc_status test_whoami(struct rpc_call *call, const WhoamiRequest *req,
+                       WhoamiResponse *res)
+{
+    (void)req;
+    if (call->caller.id != NULL)
+        res->id = call->caller.id;
+    if (call->caller.session_id != NULL)
+        res->session_id = call->caller.session_id;
+    res->roles = call->caller.roles;
+    res->peer = call->peer;
+    return RPC_SUCCESS;
+}
+
+rpc_status test_server_stream(struct rpc_call *call,
+                              const ServerStreamRequest *req,
+                              struct rpc_out *out)
+{
+    ServerStreamResponse message = SERVER_STREAM_RESPONSE_INIT;
+    message.payload.len = (size_t)req->payload_bytes;
+    message.payload.data = arena_alloc(call->arena, message.payload.len);
+    for (message.index = 0; message.index < req->count; message.index++) {
+        if (message.index > 0 && req->interval_ms > 0)
+            TRY(rpc_sleep(call, req->interval_ms));
+        TRY(rpc_send(out, &message));
+    }
+    if (req->code != RPC_OK)
+        return rpc_fail(call, (rpc_code)req->code, "as asked for");
+    return RPC_SUCCESS;
+}
+
+rpc_status test_client_stream(struct rpc_call *call, struct rpc_in *in,
+                              ClientStreamResponse *res)
+{
+    (void)call;
+    ClientStreamRequest *message;
+    TRY(rpc_recv(in, &message));
+    while (message != NULL) {
+        /* By way of unsigned: the sum of what strangers send may wrap. */
+        res->sum = (int64_t)((uint64_t)res->sum + (uint64_t)message->number);
+        res->message_count++;
+        res->payload_bytes += (int64_t)message->payload.len;
+        TRY(rpc_recv(in, &message));
+    }
+    return RPC_SUCCESS;
+}
+
+rpc_status test_bidi_stream(struct rpc_call *call, struct rpc_in *in,
+                            struct rpc_out *out)
+{
+    (void)call;
+    BidiStreamRequest *message;
+    TRY(rpc_recv(in, &message));
+    while (message != NULL) {
+        BidiStreamResponse back = BIDI_STREAM_RESPONSE_INIT;
+        back.text = message->text;
+        back.payload = message->payload;
+        TRY(rpc_send(out, &back));
+        TRY(rpc_recv(in, &message));
+    }
+    return RPC_SUCCESS;
+}
