@@ -10,12 +10,12 @@
 struct db_pool;
 
 struct db_pool_options {
-    const char *url;             /* libpq connection string; outlives the pool */
-    int leases_max;              /* leased links; 0 = 8 */
-    int lease_queue_max;         /* calls that wait for one; 0 = 256 */
-    int statement_timeout_ms;    /* 0 = 15,000 */
-    int idle_transaction_ms;     /* idle_in_transaction; 0 = 10,000 */
-    bool prepare;                /* named statements; false for old PgBouncer */
+    const char *url;          /* libpq connection string; outlives the pool */
+    int leases_max;           /* leased links; 0 = 8 */
+    int lease_queue_max;      /* calls that wait for one; 0 = 256 */
+    int statement_timeout_ms; /* 0 = 15,000 */
+    int idle_transaction_ms;  /* idle_in_transaction; 0 = 10,000 */
+    bool prepare;             /* named statements; false for old PgBouncer */
 };
 
 /* Opens links lazily.  One pool a loop; kept in a loop slot. */

@@ -1,0 +1,369 @@
+#include "db/embedded.h"
+
+#include "db/cluster.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libpq-fe.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+    START_TRIES = 5,
+    TRY_AGAIN_MS = 500,
+    ANSWER_MS = 60 * 1000, /* crash recovery may take a while */
+    PING_EVERY_MS = 20,
+    FAST_STOP_MS = 30 * 1000,
+    IMMEDIATE_STOP_MS = 10 * 1000,
+    LOG_BYTES_MAX = 10 * 1024 * 1024,
+};
+
+struct embedded {
+    struct cluster cluster;
+    struct child child;
+    char url[CLUSTER_PATH_BYTES + 64];
+    int lock; /* -1 when shared */
+    bool throw_away;
+};
+
+/* --- the child --------------------------------------------------------------
+ */
+
+/* For a machine of 2 cores and 4 GB that also runs prbald.  No parallel
+ * workers: calls are short and many, and a container's /dev/shm is small.  No
+ * JIT: it costs more than such statements take. */
+#define FOR_ALL                                                                \
+    "-c", "listen_addresses=", "-c", "port=5432", "-c", "cluster_name=prbal",  \
+        "-c", "timezone=UTC", "-c", "log_timezone=UTC", "-c", "jit=off", "-c", \
+        "max_parallel_workers_per_gather=0", "-c", "random_page_cost=1.1",     \
+        "-c", "log_line_prefix=%m [%p] ", "-c",                                \
+        "log_min_duration_statement=1000", "-c",                               \
+        "unix_socket_permissions=0700"
+
+static bool start_postgres(struct embedded *e)
+{
+    char program[CLUSTER_PATH_BYTES + 16], socket[CLUSTER_PATH_BYTES + 32];
+    snprintf(program, sizeof program, "%s/postgres", e->cluster.programs);
+    snprintf(socket, sizeof socket, "unix_socket_directories=%s",
+             e->cluster.home);
+    const char *const lasting[] = {program,
+                                   "-D",
+                                   e->cluster.data,
+                                   "-c",
+                                   socket,
+                                   FOR_ALL,
+                                   "-c",
+                                   "max_connections=100",
+                                   "-c",
+                                   "shared_buffers=256MB",
+                                   "-c",
+                                   "effective_cache_size=1GB",
+                                   "-c",
+                                   "maintenance_work_mem=64MB",
+                                   "-c",
+                                   "max_wal_size=2GB",
+                                   "-c",
+                                   "wal_compression=on",
+                                   NULL};
+    const char *const throw_away[] = {program,
+                                      "-D",
+                                      e->cluster.data,
+                                      "-c",
+                                      socket,
+                                      FOR_ALL,
+                                      "-c",
+                                      "max_connections=200",
+                                      "-c",
+                                      "shared_buffers=64MB",
+                                      "-c",
+                                      "fsync=off",
+                                      "-c",
+                                      "synchronous_commit=off",
+                                      "-c",
+                                      "full_page_writes=off",
+                                      NULL};
+    /* SIGINT is the fast shutdown: a killed parent leaves a clean cluster. */
+    const struct child_spec spec = {e->throw_away ? throw_away : lasting,
+                                    &e->cluster.user, e->cluster.log,
+                                    .death_signal = SIGINT};
+    return child_start(&e->child, &spec);
+}
+
+static void stop_postgres(struct embedded *e)
+{
+    int status;
+    child_signal(&e->child, SIGINT);
+    if (child_wait(&e->child, FAST_STOP_MS, &status))
+        return;
+    child_signal(&e->child, SIGQUIT);
+    if (child_wait(&e->child, IMMEDIATE_STOP_MS, &status))
+        return;
+    child_signal(&e->child, SIGKILL);
+    child_wait(&e->child, -1, &status);
+}
+
+/* We hold the lock, so a postmaster in the folder is the child of a process
+ * that was killed: on its way out already, or told to go now. */
+static bool end_orphan(const struct embedded *e, struct cluster_error error)
+{
+    pid_t pid = cluster_postmaster(&e->cluster);
+    if (pid == 0)
+        return true;
+    kill(pid, SIGINT);
+    if (process_wait(pid, FAST_STOP_MS))
+        return true;
+    kill(pid, SIGQUIT);
+    if (process_wait(pid, IMMEDIATE_STOP_MS))
+        return true;
+    return cluster_fail(error,
+                        "A PostgreSQL that an earlier run left (process %d) "
+                        "does not end.",
+                        (int)pid);
+}
+
+static void rotate_log(const struct cluster *c)
+{
+    struct stat info;
+    char old[CLUSTER_PATH_BYTES + 8];
+    snprintf(old, sizeof old, "%s.1", c->log);
+    if (stat(c->log, &info) == 0 && info.st_size > LOG_BYTES_MAX)
+        rename(c->log, old);
+}
+
+/* --- until it answers -------------------------------------------------------
+ */
+
+static void maintenance_url(const struct embedded *e, char *url, size_t size)
+{
+    snprintf(url, size, "host='%s' port=5432 user=prbal dbname=postgres",
+             e->cluster.home);
+}
+
+typedef enum { ANSWERS, DIED, SILENT } start_outcome;
+
+static start_outcome await_answer(struct embedded *e)
+{
+    char url[CLUSTER_PATH_BYTES + 64];
+    maintenance_url(e, url, sizeof url);
+    for (int waited_ms = 0; waited_ms < ANSWER_MS; waited_ms += PING_EVERY_MS) {
+        int status;
+        if (PQping(url) == PQPING_OK)
+            return ANSWERS;
+        if (child_wait(&e->child, PING_EVERY_MS, &status))
+            return DIED;
+    }
+    return SILENT;
+}
+
+/* A postmaster that died by SIGKILL leaves shared memory in use until its last
+ * backend has noticed, a moment later: hence more than one try. */
+static bool start_until_it_answers(struct embedded *e,
+                                   struct cluster_error error)
+{
+    for (int i = 0; i < START_TRIES; i++) {
+        if (!start_postgres(e))
+            return cluster_fail(error, "No new process for PostgreSQL: %s.",
+                                strerror(errno));
+        start_outcome outcome = await_answer(e);
+        if (outcome == ANSWERS)
+            return true;
+        if (outcome == SILENT) {
+            stop_postgres(e);
+            return cluster_fail(error,
+                                "PostgreSQL in %s has not answered for %d "
+                                "seconds; its log is %s.",
+                                e->cluster.data, ANSWER_MS / 1000,
+                                e->cluster.log);
+        }
+        usleep(TRY_AGAIN_MS * 1000);
+    }
+    char words[256];
+    cluster_last_words(&e->cluster, words, sizeof words);
+    return cluster_fail(error, "PostgreSQL does not start in %s: %s (see %s).",
+                        e->cluster.data, *words != '\0' ? words : "no reason",
+                        e->cluster.log);
+}
+
+static bool ask(PGconn *link, const char *sql, char *answer, size_t size)
+{
+    PGresult *result = PQexec(link, sql);
+    bool good =
+        PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1;
+    snprintf(answer, size, "%s", good ? PQgetvalue(result, 0, 0) : "");
+    PQclear(result);
+    return good && *answer != '\0';
+}
+
+static bool prepare_database(PGconn *link, const struct cluster *c,
+                             struct cluster_error error)
+{
+    if (PQstatus(link) != CONNECTION_OK)
+        return cluster_fail(error, "PostgreSQL refuses its own user: %s",
+                            PQerrorMessage(link));
+    char missing[256];
+    if (ask(link,
+            "select string_agg(name, ', ') from unnest(array['btree_gist', "
+            "'citext', 'pg_trgm', 'pgcrypto', 'postgis']) name where name not "
+            "in (select a.name from pg_available_extensions a)",
+            missing, sizeof missing))
+        return cluster_fail(error,
+                            "PostgreSQL %d lacks the extension %s: apt-get "
+                            "install postgresql-%d postgresql-%d-postgis-3.",
+                            c->major, missing, c->major, c->major);
+    char found[8];
+    if (ask(link, "select 1 from pg_database where datname = 'prbal'", found,
+            sizeof found))
+        return true;
+    PGresult *result = PQexec(link, "create database prbal");
+    bool good = PQresultStatus(result) == PGRES_COMMAND_OK;
+    if (!good)
+        cluster_fail(error, "The database cannot be made: %s",
+                     PQresultErrorMessage(result));
+    PQclear(result);
+    return good;
+}
+
+static bool ensure_database(struct embedded *e, struct cluster_error error)
+{
+    char url[CLUSTER_PATH_BYTES + 64];
+    maintenance_url(e, url, sizeof url);
+    PGconn *link = PQconnectdb(url);
+    bool good = prepare_database(link, &e->cluster, error);
+    PQfinish(link);
+    return good;
+}
+
+/* --- one owner ---------------------------------------------------------------
+ */
+
+static void lock_path(const struct cluster *c, char *path, size_t size)
+{
+    snprintf(path, size, "%s/lock", c->folder);
+}
+
+/* flock() goes with the process, so no lock is ever stale.  The number in the
+ * file is only for people. */
+static bool take_lock(struct embedded *e, bool *busy,
+                      struct cluster_error error)
+{
+    char path[CLUSTER_PATH_BYTES + 8];
+    lock_path(&e->cluster, path, sizeof path);
+    *busy = false;
+    e->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (e->lock < 0)
+        return cluster_fail(error, "The file %s cannot be opened: %s.", path,
+                            strerror(errno));
+    if (flock(e->lock, LOCK_EX | LOCK_NB) == 0)
+        return ftruncate(e->lock, 0) == 0 &&
+               dprintf(e->lock, "%d\n", (int)getpid()) > 0;
+    *busy = true;
+    char owner[16] = "";
+    (void)!read(e->lock, owner, sizeof owner - 1);
+    close(e->lock);
+    e->lock = -1;
+    return cluster_fail(error,
+                        "Another prbald (process %d) is using the data folder "
+                        "%s.",
+                        atoi(owner), e->cluster.folder);
+}
+
+/* The owner may just be starting. */
+static bool share(struct embedded *e, struct cluster_error error)
+{
+    for (int waited_ms = 0; waited_ms < ANSWER_MS; waited_ms += PING_EVERY_MS) {
+        if (PQping(e->url) == PQPING_OK)
+            return true;
+        usleep(PING_EVERY_MS * 1000);
+    }
+    return cluster_fail(error,
+                        "Another prbald has the data folder %s, but its "
+                        "PostgreSQL does not answer.",
+                        e->cluster.folder);
+}
+
+static bool own(struct embedded *e, struct cluster_error error)
+{
+    if (!cluster_prepare(&e->cluster, e->throw_away, error) ||
+        !end_orphan(e, error))
+        return false;
+    rotate_log(&e->cluster);
+    if (!start_until_it_answers(e, error))
+        return false;
+    if (ensure_database(e, error))
+        return true;
+    stop_postgres(e);
+    return false;
+}
+
+static bool start(struct embedded *e, const struct embedded_options *options,
+                  struct cluster_error error)
+{
+    if (!cluster_locate(&e->cluster, options->folder, error))
+        return false;
+    snprintf(e->url, sizeof e->url,
+             "host='%s' port=5432 user=prbal dbname=prbal", e->cluster.home);
+    bool busy;
+    if (!take_lock(e, &busy, error))
+        return busy && options->share && share(e, error);
+    return own(e, error);
+}
+
+struct embedded *embedded_start(const struct embedded_options *options,
+                                char *text, size_t text_size)
+{
+    struct embedded *e = calloc(1, sizeof *e);
+    if (e == NULL)
+        abort();
+    e->lock = -1;
+    e->child.handle = -1;
+    e->throw_away = options->throw_away;
+    if (start(e, options, (struct cluster_error){text, text_size}))
+        return e;
+    if (e->lock >= 0)
+        close(e->lock);
+    free(e);
+    return NULL;
+}
+
+const char *embedded_url(const struct embedded *e)
+{
+    return e->url;
+}
+
+const char *embedded_programs(const struct embedded *e)
+{
+    return e->cluster.programs;
+}
+
+int embedded_pid(const struct embedded *e)
+{
+    return (int)e->child.pid;
+}
+
+bool embedded_supervise(struct embedded *e)
+{
+    int status;
+    if (e->lock < 0)
+        return PQping(e->url) == PQPING_OK;
+    if (!child_wait(&e->child, 0, &status))
+        return true;
+    start_postgres(e);
+    return false;
+}
+
+void embedded_stop(struct embedded *e)
+{
+    if (e == NULL)
+        return;
+    if (e->lock >= 0) {
+        stop_postgres(e);
+        close(e->lock);
+    }
+    free(e);
+}
