@@ -153,6 +153,3 @@ list(TRANSFORM test_api_sources PREPEND ${GEN}/)
 file(GLOB test_handlers CONFIGURE_DEPENDS tests/rpc/testservice.c)
 add_library(test_api STATIC EXCLUDE_FROM_ALL ${test_api_sources} ${test_handlers})
 target_link_libraries(test_api PRIVATE prbal_warnings PUBLIC rpc)
-
-# 6. prbal_sql(target file.sql...): typed statements.
-include(${CMAKE_CURRENT_LIST_DIR}/Sql.cmake OPTIONAL)
