@@ -12,6 +12,13 @@
  *     :bounded WHY ...         why a :many needs no limit; takes the line's
  * rest
  *
+ * What several statements of a file share is written once, before them:
+ *
+ *     -- fragment: bid_columns
+ *     b.bid_id, b.status;
+ *
+ * and {{bid_columns}} stands for it.
+ *
  * OUT/x.sql.h and OUT/x.sql.c come out for each x.sql, and OUT/db/queries.c
  * (`db_queries`, every statement outside tests/) and OUT/tests/queries.c
  * (`test_queries`).  A file db/migrations/NNNN_name.sql becomes a row of
@@ -29,7 +36,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { QUERIES_MAX = 8192, NAME_MAX_BYTES = 64, PARAMS_MAX = 48 };
+enum {
+    QUERIES_MAX = 8192,
+    FRAGMENTS_MAX = 1024,
+    NAME_MAX_BYTES = 64,
+    PARAMS_MAX = 48,
+};
 
 struct text {
     char *bytes;
@@ -51,6 +63,14 @@ struct query {
     struct text sql;
 };
 
+struct fragment {
+    char name[NAME_MAX_BYTES];
+    const char *file;
+    struct text sql;
+};
+
+static struct fragment fragments[FRAGMENTS_MAX];
+static int fragment_count;
 static struct query queries[QUERIES_MAX];
 static int query_count;
 static int error_count;
@@ -431,31 +451,93 @@ static void parse_heading(struct query *q, const char *p, const char *end)
     parse_flags(q, p, end);
 }
 
-/* Reads up to the semicolon, without comments.  Returns where to go on. */
-static const char *parse_body(struct query *q, const char *p, int *line)
+/* Puts what {{name}} at `p` stands for into `sql`; returns where to go on. */
+static const char *expand(const char *file, int line, const char *p,
+                          struct text *sql)
 {
+    const char *name = p + 2, *end = strstr(name, "}}");
+    if (end == NULL) {
+        problem(file, line, "{{ without }}");
+        return p + strlen(p);
+    }
+    for (int i = 0; i < fragment_count; i++) {
+        const struct fragment *f = &fragments[i];
+        if (f->file == file && strlen(f->name) == (size_t)(end - name) &&
+            strncmp(f->name, name, (size_t)(end - name)) == 0) {
+            text_add(sql, f->sql.bytes, f->sql.size);
+            return end + 2;
+        }
+    }
+    problem(file, line, "no fragment %.*s stands before this in the file",
+            (int)(end - name), name);
+    return end + 2;
+}
+
+static bool is_heading(struct token t)
+{
+    return t.comment && (strncmp(t.start, "-- name:", 8) == 0 ||
+                         strncmp(t.start, "-- fragment:", 12) == 0);
+}
+
+/* Reads up to the semicolon into `sql`, without comments.  Returns where to go
+ * on. */
+static const char *read_body(const char *file, const char *name, const char *p,
+                             int *line, struct text *sql)
+{
+    int start_line = *line;
     struct token t;
     while ((t = lex(p)).type != TOKEN_END && !token_is(t, ";")) {
         if (t.type == TOKEN_UNENDED) {
-            problem(q->file, *line, "a quote or comment has no end");
+            problem(file, *line, "a quote or comment has no end");
             return p + t.size;
         }
-        if (t.comment && strncmp(t.start, "-- name:", 8) == 0)
+        if (is_heading(t))
             break;
-        if (!t.comment && (q->sql.size > 0 || t.type != TOKEN_SPACE))
-            text_add(&q->sql, t.start, t.size);
+        if (strncmp(p, "{{", 2) == 0) {
+            p = expand(file, *line, p, sql);
+            continue;
+        }
+        if (!t.comment && (sql->size > 0 || t.type != TOKEN_SPACE))
+            text_add(sql, t.start, t.size);
         *line += lines_in(t.start, t.size);
         p = t.start + t.size;
     }
-    if (!token_is(t, ";")) {
-        problem(q->file, q->line, "%s does not end with a semicolon", q->name);
-        return p;
-    }
-    if (q->sql.size == 0)
-        problem(q->file, q->line, "%s is empty", q->name);
-    else
+    if (sql->size == 0)
+        problem(file, start_line, "%s is empty", name);
+    if (token_is(t, ";"))
+        return p + 1;
+    problem(file, start_line, "%s does not end with a semicolon", name);
+    return p;
+}
+
+static const char *parse_query(const char *file, struct token heading,
+                               int *line)
+{
+    if (query_count == QUERIES_MAX)
+        abort();
+    struct query *q = &queries[query_count++];
+    q->file = file;
+    q->line = *line;
+    const char *end = heading.start + heading.size;
+    parse_heading(q, heading.start + strlen("-- name:"), end);
+    const char *next = read_body(file, q->name, end, line, &q->sql);
+    if (q->sql.size > 0)
         check_statement(q);
-    return p + 1;
+    return next;
+}
+
+static const char *parse_fragment(const char *file, struct token heading,
+                                  int *line)
+{
+    if (fragment_count == FRAGMENTS_MAX)
+        abort();
+    struct fragment *f = &fragments[fragment_count++];
+    f->file = file;
+    const char *p = heading.start + strlen("-- fragment:");
+    const char *end = heading.start + heading.size;
+    if (!heading_word(&p, end, f->name, sizeof f->name))
+        problem(file, *line, "expected \"-- fragment: NAME\"");
+    return read_body(file, f->name, end, line, &f->sql);
 }
 
 static void parse_queries(const char *file, const char *p)
@@ -463,14 +545,10 @@ static void parse_queries(const char *file, const char *p)
     int line = 1;
     struct token t;
     while ((t = lex(p)).type != TOKEN_END) {
-        if (t.comment && strncmp(t.start, "-- name:", 8) == 0) {
-            if (query_count == QUERIES_MAX)
-                abort();
-            struct query *q = &queries[query_count++];
-            q->file = file;
-            q->line = line;
-            parse_heading(q, t.start + 8, t.start + t.size);
-            p = parse_body(q, t.start + t.size, &line);
+        if (is_heading(t)) {
+            bool is_query = strncmp(t.start, "-- name:", 8) == 0;
+            p = is_query ? parse_query(file, t, &line)
+                         : parse_fragment(file, t, &line);
             continue;
         }
         if (t.type != TOKEN_SPACE) {
