@@ -36,6 +36,9 @@ struct db_query {
     int line;
     int param_count; /* the highest $n */
     bool reads;      /* changes nothing: may share the read lane */
+    bool replan;     /* :replan -- never run by a generic plan, so sent unnamed:
+                      * `$1 is null or x = $1` then costs nothing when $1 is
+                      * null, and an index on x is used when it is not */
     int id;          /* dense, for per-link tables */
 };
 

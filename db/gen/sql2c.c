@@ -9,8 +9,9 @@
  *     heading   verb  message  flags
  *     :one M / :many M / :exec
  *     :read / :write           overrule what the words of the statement say
- *     :bounded WHY ...         why a :many needs no limit; takes the line's
- * rest
+ *     :replan                  planned for its arguments at each run, for
+ *                              conditions that a null argument switches off
+ *     :bounded WHY ...         why a :many needs no limit; the line's rest
  *
  * What several statements of a file share is written once, before them:
  *
@@ -59,6 +60,7 @@ struct query {
     bool bounded;
     int effect; /* 'r' or 'w' when the heading says so, else 0 */
     bool reads;
+    bool replan;
     int param_count;
     struct text sql;
 };
@@ -418,6 +420,8 @@ static void parse_flags(struct query *q, const char *p, const char *end)
             q->effect = 'r';
         } else if (strcmp(word, ":write") == 0) {
             q->effect = 'w';
+        } else if (strcmp(word, ":replan") == 0) {
+            q->replan = true;
         } else if (strcmp(word, ":bounded") == 0) {
             q->bounded = heading_word(&p, end, word, sizeof word);
             if (!q->bounded)
@@ -625,8 +629,8 @@ static void text_query(struct text *t, const struct query *q, int id)
     }
     text_printf(t,
                 "    .file = \"%s\",\n    .line = %d,\n    .param_count = %d,\n"
-                "    .reads = %d,\n    .id = %d,\n};\n\n",
-                q->file, q->line, q->param_count, q->reads, id);
+                "    .reads = %d,\n    .replan = %d,\n    .id = %d,\n};\n\n",
+                q->file, q->line, q->param_count, q->reads, q->replan, id);
 }
 
 static void write_source(const char *out, const char *file)
