@@ -3,9 +3,9 @@
 #include "db/args.h"
 
 #include "db/type.h"
+#include "rpc/enum_name.h"
 
 #include <assert.h>
-#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -79,29 +79,9 @@ db_arg db_blobs(const ProtobufCBinaryData *blobs, size_t count)
     return (db_arg){.type = DB_BLOBS, .blobs = blobs, .count = count};
 }
 
-/* "BID_STATUS_PENDING" of enum BidStatus is "PENDING": the prefix is the
- * enum's name in upper snake case, as buf lint wants it. */
-static const char *short_name(const ProtobufCEnumDescriptor *type,
-                              const char *name)
-{
-    const char *n = name;
-    bool was_upper = true;
-    for (const char *p = type->short_name; *p != '\0'; p++) {
-        bool upper = isupper((unsigned char)*p) || isdigit((unsigned char)*p);
-        if (isupper((unsigned char)*p) && !was_upper && *n++ != '_')
-            return name;
-        if (*n++ != toupper((unsigned char)*p))
-            return name;
-        was_upper = upper;
-    }
-    return *n == '_' ? n + 1 : name;
-}
-
 db_arg db_enum(const ProtobufCEnumDescriptor *type, int value)
 {
-    const ProtobufCEnumValue *v =
-        value == 0 ? NULL : protobuf_c_enum_descriptor_get_value(type, value);
-    return v == NULL ? db_null() : db_text(short_name(type, v->name));
+    return value == 0 ? db_null() : db_text(enum_name(type, value));
 }
 
 /* A value that the enum does not have is left out, as 0 is. */
@@ -117,6 +97,12 @@ db_arg db_enums(struct arena *arena, const ProtobufCEnumDescriptor *type,
             texts[n++] = one.text;
     }
     return db_texts(texts, n);
+}
+
+db_arg db_enums_or_all(struct arena *arena, const ProtobufCEnumDescriptor *type,
+                       const void *values, size_t count)
+{
+    return count == 0 ? db_null() : db_enums(arena, type, values, count);
 }
 
 /* --------------------------------------------------------------- encoding */

@@ -90,9 +90,13 @@ db_arg db_ints(const int64_t *numbers, size_t count); /* int4[], int8[] */
 db_arg db_blobs(const ProtobufCBinaryData *blobs, size_t count); /* bytea[] */
 /* The value's name without the enum's prefix ("OPEN"); 0 is null. */
 db_arg db_enum(const ProtobufCEnumDescriptor *type, int value);
-/* The same for a repeated enum; the texts live in `arena`. */
+/* The same for a repeated enum; the texts live in `arena`.  The second one is
+ * null for an empty list: a filter that is not there. */
 db_arg db_enums(struct arena *arena, const ProtobufCEnumDescriptor *type,
                 const void *values, size_t count);
+db_arg db_enums_or_all(struct arena *arena,
+                       const ProtobufCEnumDescriptor *type, const void *values,
+                       size_t count);
 
 #define DB_ARGS(...)               \
     (const db_arg[]){__VA_ARGS__}, \
