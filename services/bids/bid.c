@@ -1,0 +1,234 @@
+/* Bids: made, read, changed and withdrawn.  Deciding on one is in
+ * bid_decision.c, lists are in bid_list.c. */
+#include "prbal/v1/listing.rpc.h"
+#include "rpc/codec.h"
+#include "rpc/enum_name.h"
+#include "services/audit.h"
+#include "services/bids/bid.sql.h"
+#include "services/bids/bid_state.h"
+#include "services/bids/bids.h"
+#include "services/caller.h"
+#include "services/events/events.h"
+#include "services/listings/service_lifecycle.sql.h"
+#include "services/money.h"
+#include "services/notifications/notify.h"
+
+#include <string.h>
+
+void bid_announce(struct db *tx, const BidPartyRow *bid, BidStatus status)
+{
+    event_bid_updated(tx, bid->seeker_id, bid->bid_id, bid->service_id, status);
+    event_bid_updated(tx, bid->provider_id, bid->bid_id, bid->service_id,
+                      status);
+}
+
+static void announce_bid(struct db *tx, const Bid *bid)
+{
+    const BidPartyRow party = {.bid_id = bid->bid_id,
+                               .service_id = bid->service_id,
+                               .seeker_id = bid->seeker->user_id,
+                               .provider_id = bid->provider->user_id};
+    bid_announce(tx, &party, bid->status);
+}
+
+static rpc_status not_open(struct rpc_call *call)
+{
+    return rpc_fail_reason(call, RPC_FAILED_PRECONDITION, "SERVICE_NOT_OPEN",
+                           "the service does not take bids any more");
+}
+
+static rpc_status check_target(struct rpc_call *call, const BidTargetRow *t,
+                               const Money *amount)
+{
+    if (t == NULL)
+        return rpc_fail(call, RPC_NOT_FOUND, "service not found");
+    if (strcmp(t->owner_id, call->caller.id) == 0)
+        return rpc_fail_reason(call, RPC_PERMISSION_DENIED, "OWN_SERVICE",
+                               "you cannot bid on your own service");
+    if (t->kind != SERVICE_KIND_NEEDED)
+        return rpc_fail_reason(call, RPC_FAILED_PRECONDITION,
+                               "SERVICE_NOT_NEEDED",
+                               "this service is an offer: book it instead");
+    if (t->status != SERVICE_STATUS_OPEN)
+        return not_open(call);
+    if (t->deadline_passed)
+        return rpc_fail_reason(call, RPC_FAILED_PRECONDITION, "DEADLINE_PASSED",
+                               "the deadline of the service has passed");
+    if (t->rejected_before)
+        return rpc_fail_reason(call, RPC_ALREADY_EXISTS, "BID_REJECTED_BEFORE",
+                               "your bid on this service was rejected");
+    if (strcmp(t->currency, amount->currency) != 0)
+        return rpc_fail_reason(call, RPC_FAILED_PRECONDITION,
+                               "CURRENCY_MISMATCH", "bid in %s, not %s",
+                               t->currency, amount->currency);
+    return RPC_SUCCESS;
+}
+
+static rpc_status check_amount(struct rpc_call *call, const Money *amount)
+{
+    if (amount == NULL)
+        return RPC_SUCCESS;
+    if (amount->amount_minor <= 0)
+        return rpc_fail_field(call, "amount.amount_minor",
+                              "must be more than 0");
+    return money_check(call, "amount", amount);
+}
+
+/* The seeker hears of a new bid. */
+static rpc_status tell_seeker(struct db *tx, const BidTargetRow *target,
+                              const Bid *bid)
+{
+    struct rpc_call *call = db_call(tx);
+    announce_bid(tx, bid);
+    return notify(
+        tx, &(struct notice){.recipient_id = target->owner_id,
+                             .type = NOTIFICATION_TYPE_NEW_BID,
+                             .name = bid->provider->full_name,
+                             .subject = target->title,
+                             .text = money_format(call->arena, bid->amount),
+                             .object_type = "Bid",
+                             .object_id = bid->bid_id,
+                             .service_id = bid->service_id,
+                             .bid_id = bid->bid_id,
+                             .sender_id = call->caller.id});
+}
+
+/* The service's row is counted up first: its lock puts a bid and a rival's
+ * acceptance in order, so no bid is left PENDING on work that is given away. */
+rpc_status bid_create_bid(struct rpc_call *call, const CreateBidRequest *req,
+                          CreateBidResponse *res)
+{
+    TRY(check_amount(call, req->amount));
+    BidTargetRow *target;
+    TRY(db_find(call->db, &bid_target, &target, db_text(req->service_id),
+                db_text(call->caller.id)));
+    TRY(check_target(call, target, req->amount));
+
+    struct db *tx;
+    TRY(db_begin(call->db, &tx));
+    int64_t counted;
+    TRY(db_exec(tx, &service_count_bid, &counted, db_text(req->service_id),
+                db_int(1)));
+    if (counted == 0)
+        return not_open(call);
+    BidIdRow *id;
+    TRY(db_one(tx, &bid_insert, &id, db_text(req->service_id),
+               db_text(call->caller.id), db_int(req->amount->amount_minor),
+               db_text(req->amount->currency), db_text(req->duration),
+               db_time(req->scheduled_time), db_int(req->duration_minutes),
+               db_text(req->message), db_text(req->cover_letter),
+               db_text_or_null(req->full_name), db_text(req->linkedin_url)));
+    TRY(db_one(tx, &bid_by_id, &res->bid, db_text(id->bid_id),
+               db_text(call->caller.id), db_bool(false)));
+    TRY(tell_seeker(tx, target, res->bid));
+    return db_commit(tx);
+}
+
+rpc_status bid_get_bid(struct rpc_call *call, const GetBidRequest *req,
+                       GetBidResponse *res)
+{
+    return db_one(call->db, &bid_by_id, &res->bid, db_text(req->bid_id),
+                  db_text(call->caller.id), db_bool(caller_is_admin(call)));
+}
+
+/* Whether the update names `field`: by the mask, or by being set when there is
+ * no mask. */
+static bool updates(const UpdateBidRequest *req, const char *field, bool is_set)
+{
+    if (req->update_mask == NULL || req->update_mask->n_paths == 0)
+        return is_set;
+    return codec_mask_has(req->update_mask->n_paths, req->update_mask->paths,
+                          field);
+}
+
+static rpc_status check_mask(struct rpc_call *call, const UpdateBidRequest *req)
+{
+    static const char *const known[] = {
+        "amount",           "duration", "scheduled_time",
+        "duration_minutes", "message",  "cover_letter",
+    };
+    if (req->update_mask == NULL)
+        return RPC_SUCCESS;
+    for (size_t i = 0; i < req->update_mask->n_paths; i++)
+        if (!codec_mask_has(sizeof known / sizeof *known, known,
+                            req->update_mask->paths[i]))
+            return rpc_fail_field(call, "update_mask",
+                                  "\"%s\" is not a field that can be updated",
+                                  req->update_mask->paths[i]);
+    return RPC_SUCCESS;
+}
+
+/* Why a compare-and-set on the caller's own bid found nothing to change. */
+static rpc_status wrong_state(struct rpc_call *call, const char *bid_id,
+                              const char *verb)
+{
+    Bid *bid;
+    TRY(db_one(call->db, &bid_by_id, &bid, db_text(bid_id),
+               db_text(call->caller.id), db_bool(caller_is_admin(call))));
+    return rpc_fail_reason(call, RPC_FAILED_PRECONDITION, "WRONG_STATE",
+                           "cannot %s a bid that is %s", verb,
+                           enum_name(BID_STATUS_DESCRIPTOR, bid->status));
+}
+
+static rpc_status check_currency(struct rpc_call *call, struct db *tx,
+                                 const UpdateBidRequest *req)
+{
+    if (req->amount == NULL)
+        return RPC_SUCCESS;
+    Bid *bid;
+    TRY(db_one(tx, &bid_by_id, &bid, db_text(req->bid_id),
+               db_text(call->caller.id), db_bool(false)));
+    if (strcmp(bid->amount->currency, req->amount->currency) == 0)
+        return RPC_SUCCESS;
+    return rpc_fail_reason(call, RPC_FAILED_PRECONDITION, "CURRENCY_MISMATCH",
+                           "bid in %s, not %s", bid->amount->currency,
+                           req->amount->currency);
+}
+
+/* Unnamed fields go as null, which leaves them as they are. */
+static rpc_status write_update(struct db *tx, const UpdateBidRequest *req)
+{
+    bool amount = updates(req, "amount", req->amount != NULL);
+    bool duration = updates(req, "duration", req->_duration_case != 0);
+    bool message = updates(req, "message", req->_message_case != 0);
+    bool letter = updates(req, "cover_letter", req->_cover_letter_case != 0);
+    bool minutes =
+        updates(req, "duration_minutes", req->_duration_minutes_case != 0);
+    bool time = updates(req, "scheduled_time", req->scheduled_time != NULL);
+    return db_exec(
+        tx, &bid_update, NULL, db_text(req->bid_id),
+        db_text(db_call(tx)->caller.id),
+        amount && req->amount != NULL ? db_int(req->amount->amount_minor)
+                                      : db_null(),
+        duration ? db_text(req->duration) : db_null(),
+        message ? db_text(req->message) : db_null(),
+        db_time(req->scheduled_time),
+        minutes ? db_int(req->duration_minutes) : db_null(),
+        letter ? db_text(req->cover_letter) : db_null(), db_bool(time));
+}
+
+/* The terms as they were are kept as a revision, whose statement also locks
+ * the bid: an acceptance meanwhile sees the old terms or the new, never a mix.
+ */
+rpc_status bid_update_bid(struct rpc_call *call, const UpdateBidRequest *req,
+                          UpdateBidResponse *res)
+{
+    TRY(check_mask(call, req));
+    TRY(check_amount(call, req->amount));
+
+    struct db *tx;
+    TRY(db_begin(call->db, &tx));
+    int64_t kept;
+    TRY(db_exec(tx, &bid_keep_revision, &kept, db_text(req->bid_id),
+                db_text(call->caller.id)));
+    if (kept == 0) {
+        db_rollback(tx);
+        return wrong_state(call, req->bid_id, "update");
+    }
+    TRY(check_currency(call, tx, req));
+    TRY(write_update(tx, req));
+    TRY(db_one(tx, &bid_by_id, &res->bid, db_text(req->bid_id),
+               db_text(call->caller.id), db_bool(false)));
+    announce_bid(tx, res->bid);
+    return db_commit(tx);
+}

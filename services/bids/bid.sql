@@ -1,0 +1,257 @@
+-- What a bid looks like to its two parties: a Bid's columns, and the rows they
+-- come from.  `b` is a bid.
+-- fragment: bid_columns
+b.bid_id,
+       b.service_id,
+       s.title               as service_title,
+       b.seeker_id           as "seeker.user_id",
+       seeker.full_name      as "seeker.full_name",
+       seeker.user_type      as "seeker.user_type",
+       sp.avatar_url         as "seeker.avatar_url",
+       sp.rating_avg         as "seeker.rating_avg",
+       sp.total_reviews      as "seeker.total_reviews",
+       b.provider_id         as "provider.user_id",
+       provider.full_name    as "provider.full_name",
+       provider.user_type    as "provider.user_type",
+       pp.avatar_url         as "provider.avatar_url",
+       pp.rating_avg         as "provider.rating_avg",
+       pp.total_reviews      as "provider.total_reviews",
+       b.origin,
+       b.amount_minor        as "amount.amount_minor",
+       b.currency            as "amount.currency",
+       b.duration,
+       b.scheduled_at        as scheduled_time,
+       b.duration_minutes,
+       b.message,
+       b.cover_letter,
+       b.full_name,
+       b.linkedin_url,
+       b.status,
+       b.reject_reason,
+       k.booking_id,
+       b.expires_at          as expire_time,
+       b.accepted_at         as accept_time,
+       b.rejected_at         as reject_time,
+       b.withdrawn_at        as withdraw_time,
+       b.completed_at        as complete_time,
+       b.cancelled_at        as cancel_time,
+       b.created_at          as create_time,
+       b.updated_at          as update_time;
+
+-- fragment: bid_tables
+bid b
+  join service s        on s.service_id = b.service_id
+  join account seeker   on seeker.user_id = b.seeker_id
+  join profile sp       on sp.user_id = b.seeker_id
+  join account provider on provider.user_id = b.provider_id
+  join profile pp       on pp.user_id = b.provider_id
+  left join booking k   on k.bid_id = b.bid_id;
+
+-- name: bid_target :one BidTargetRow
+-- The service as far as a new bid depends on it; active and approved ones only.
+select s.service_id,
+       s.owner_id,
+       s.title,
+       s.kind,
+       s.status,
+       s.price_currency as currency,
+       coalesce(s.deadline < now(), false) as deadline_passed,
+       exists (select 1
+                 from bid b
+                where b.service_id = s.service_id
+                  and b.provider_id = $2
+                  and b.status = 'REJECTED') as rejected_before
+  from service s
+ where s.service_id = $1
+   and s.is_active
+   and s.moderation_status = 'APPROVED';
+
+-- name: bid_insert :one BidIdRow
+-- The name on the bid is the account's own unless another one is given.
+insert into bid
+       (service_id, seeker_id, provider_id, amount_minor, currency, duration,
+        scheduled_at, duration_minutes, message, cover_letter, full_name,
+        linkedin_url, expires_at)
+select s.service_id, s.owner_id, a.user_id, $3, $4, $5,
+       $6, $7, $8, $9, coalesce($10, a.full_name),
+       $11, s.deadline
+  from service s,
+       account a
+ where s.service_id = $1
+   and a.user_id = $2
+   and s.owner_id <> a.user_id
+   and s.kind = 'NEEDED'
+   and s.status = 'OPEN'
+   and s.is_active
+returning bid_id;
+
+-- name: bid_by_id :one Bid
+-- For one of its parties, or for an administrator ($3).
+select {{bid_columns}}
+  from {{bid_tables}}
+ where b.bid_id = $1
+   and ($2 in (b.seeker_id, b.provider_id) or $3);
+
+-- name: bids_newest_first :many Bid
+-- $1 the caller, $2 as provider, else as seeker; $3, $4 narrow; $5, $6 the row
+-- that the page starts behind.
+select {{bid_columns}}
+  from {{bid_tables}}
+ where ((b.provider_id = $1 and $2) or (b.seeker_id = $1 and not $2))
+   and ($3::uuid is null or b.service_id = $3)
+   and ($4::text[] is null or b.status = any ($4))
+   and ($5::timestamptz is null
+        or (b.created_at, b.bid_id) < ($5, $6::uuid))
+ order by b.created_at desc, b.bid_id desc
+ limit $7;
+
+-- name: bids_oldest_first :many Bid
+select {{bid_columns}}
+  from {{bid_tables}}
+ where ((b.provider_id = $1 and $2) or (b.seeker_id = $1 and not $2))
+   and ($3::uuid is null or b.service_id = $3)
+   and ($4::text[] is null or b.status = any ($4))
+   and ($5::timestamptz is null
+        or (b.created_at, b.bid_id) > ($5, $6::uuid))
+ order by b.created_at, b.bid_id
+ limit $7;
+
+-- name: bids_cheapest_first :many Bid
+select {{bid_columns}}
+  from {{bid_tables}}
+ where ((b.provider_id = $1 and $2) or (b.seeker_id = $1 and not $2))
+   and ($3::uuid is null or b.service_id = $3)
+   and ($4::text[] is null or b.status = any ($4))
+   and ($5::text is null
+        or (b.amount_minor, b.bid_id) > ($5::text::bigint, $6::uuid))
+ order by b.amount_minor, b.bid_id
+ limit $7;
+
+-- name: bids_dearest_first :many Bid
+select {{bid_columns}}
+  from {{bid_tables}}
+ where ((b.provider_id = $1 and $2) or (b.seeker_id = $1 and not $2))
+   and ($3::uuid is null or b.service_id = $3)
+   and ($4::text[] is null or b.status = any ($4))
+   and ($5::text is null
+        or (b.amount_minor, b.bid_id) < ($5::text::bigint, $6::uuid))
+ order by b.amount_minor desc, b.bid_id desc
+ limit $7;
+
+-- name: bid_keep_revision :exec
+-- The terms as they were, before bid_update changes them.
+insert into bid_revision
+       (bid_id, author_id, amount_minor, currency, duration, scheduled_at,
+        duration_minutes, message)
+select bid_id, provider_id, amount_minor, currency, duration, scheduled_at,
+       duration_minutes, message
+  from bid
+ where bid_id = $1
+   and provider_id = $2
+   and status in ('PENDING', 'COUNTERED')
+   for update;
+
+-- name: bid_update :exec
+-- Null leaves a field as it is; $9 says that scheduled_at is to be set to $6
+-- even when that is null.
+update bid
+   set amount_minor     = coalesce($3, amount_minor),
+       duration         = coalesce($4, duration),
+       message          = coalesce($5, message),
+       scheduled_at     = case when $9 then $6 else scheduled_at end,
+       duration_minutes = coalesce($7, duration_minutes),
+       cover_letter     = coalesce($8, cover_letter),
+       status           = 'PENDING',
+       updated_at       = now()
+ where bid_id = $1
+   and provider_id = $2
+   and status in ('PENDING', 'COUNTERED');
+
+-- name: bid_accept :one BidPartyRow
+-- Compare and set; the row carries what the booking is made of.
+update bid
+   set status      = 'ACCEPTED',
+       accepted_at = now(),
+       updated_at  = now()
+ where bid_id = $1
+   and (seeker_id = $2 or $3)
+   and status = 'PENDING'
+returning bid_id,
+          service_id,
+          seeker_id,
+          provider_id;
+
+-- name: bids_reject_rivals :many BidPartyRow :bounded one live bid a provider
+-- The other live bids on the service of the bid that was accepted.
+update bid
+   set status        = 'REJECTED',
+       reject_reason = 'Another offer was accepted.',
+       rejected_at   = now(),
+       updated_at    = now()
+ where service_id = $1
+   and bid_id <> $2
+   and status in ('REQUESTED', 'PENDING', 'COUNTERED')
+returning bid_id,
+          service_id,
+          seeker_id,
+          provider_id,
+          status;
+
+-- name: bids_reject_all_of_service :many BidPartyRow :bounded one live bid a provider
+-- When a service is taken back.
+update bid
+   set status        = 'REJECTED',
+       reject_reason = $2,
+       rejected_at   = now(),
+       updated_at    = now()
+ where service_id = $1
+   and status in ('REQUESTED', 'PENDING', 'COUNTERED')
+returning bid_id,
+          service_id,
+          seeker_id,
+          provider_id,
+          status;
+
+-- name: bid_reject :one BidPartyRow
+update bid
+   set status        = 'REJECTED',
+       reject_reason = $4,
+       rejected_at   = now(),
+       updated_at    = now()
+ where bid_id = $1
+   and (seeker_id = $2 or $3)
+   and status in ('PENDING', 'COUNTERED')
+returning bid_id,
+          service_id,
+          seeker_id,
+          provider_id,
+          status;
+
+-- name: bid_withdraw :one BidPartyRow
+update bid
+   set status       = 'WITHDRAWN',
+       withdrawn_at = now(),
+       updated_at   = now()
+ where bid_id = $1
+   and (provider_id = $2 or $3)
+   and status in ('REQUESTED', 'PENDING', 'COUNTERED')
+returning bid_id,
+          service_id,
+          seeker_id,
+          provider_id,
+          status;
+
+-- name: bid_finish :one BidPartyRow
+-- An accepted bid ends with its booking: $2 is COMPLETED or CANCELLED.
+update bid
+   set status       = $2,
+       completed_at = case when $2 = 'COMPLETED' then now() end,
+       cancelled_at = case when $2 = 'CANCELLED' then now() end,
+       updated_at   = now()
+ where bid_id = $1
+   and status = 'ACCEPTED'
+returning bid_id,
+          service_id,
+          seeker_id,
+          provider_id,
+          status;

@@ -1,0 +1,109 @@
+/* Bookings as their participants read them. */
+#include "services/bookings/booking.sql.h"
+#include "services/bookings/bookings.h"
+#include "services/caller.h"
+#include "services/page.h"
+
+#include <string.h>
+
+enum { BOOKINGS_DEFAULT = 20, TIMELINE_DEFAULT = 50 };
+
+rpc_status booking_get_booking(struct rpc_call *call,
+                               const GetBookingRequest *req,
+                               GetBookingResponse *res)
+{
+    TRY(db_one(call->db, &booking_by_id, &res->booking,
+               db_text(req->booking_id), db_text(call->caller.id),
+               db_bool(caller_is_admin(call))));
+    return db_find(call->db, &booking_contact, &res->other_side,
+                   db_text(req->booking_id), db_text(call->caller.id));
+}
+
+/* A booking without a time sorts behind all others; the statements say the
+ * same of it. */
+static Google__Protobuf__Timestamp far_future = {
+    .base = PROTOBUF_C_MESSAGE_INIT(&google__protobuf__timestamp__descriptor),
+    .seconds = 253402214400, /* 9999-12-31 */
+};
+static Google__Protobuf__Timestamp long_past = {
+    .base = PROTOBUF_C_MESSAGE_INIT(&google__protobuf__timestamp__descriptor),
+    .seconds = 0, /* 1970-01-01 */
+};
+
+static const struct order {
+    const char *name;
+    const struct db_query *query;
+    const Google__Protobuf__Timestamp *untimed; /* NULL: by creation time */
+} orders[] = {
+    {"", &bookings_newest_first, NULL},
+    {"-create_time", &bookings_newest_first, NULL},
+    {"create_time", &bookings_oldest_first, NULL},
+    {"start_time", &bookings_soonest_first, &far_future},
+    {"-start_time", &bookings_latest_first, &long_past},
+};
+
+static const struct order *find_order(const char *name)
+{
+    const struct order *order = orders;
+    while (strcmp(order->name, name) != 0)
+        order++; /* the .proto lets only these names through */
+    return order;
+}
+
+static const char *last_key(struct rpc_call *call, const struct order *order,
+                            const Booking *last)
+{
+    if (order->untimed == NULL)
+        return page_time_key(call, last->create_time);
+    return page_time_key(call, last->start_time != NULL ? last->start_time
+                                                        : order->untimed);
+}
+
+rpc_status booking_list_bookings(struct rpc_call *call,
+                                 const ListBookingsRequest *req,
+                                 ListBookingsResponse *res)
+{
+    struct page page;
+    TRY(page_open(call, &req->base, BOOKINGS_DEFAULT, &page));
+    const struct order *order = find_order(req->order_by);
+
+    TRY(db_many(call->db, order->query, &res->n_bookings, &res->bookings,
+                db_text(call->caller.id),
+                db_bool(req->role != BOOKING_ROLE_SEEKER),
+                db_bool(req->role != BOOKING_ROLE_PROVIDER),
+                db_enums_or_all(call->arena, BOOKING_STATUS_DESCRIPTOR,
+                                req->statuses, req->n_statuses),
+                db_text_or_null(req->service_id),
+                req->_is_course_case != 0 ? db_bool(req->is_course) : db_null(),
+                db_time(req->from_time), db_time(req->to_time),
+                page_time(&page, 0), page_text(&page, 1), page_limit(&page)));
+    if (page_cut(&page, &res->n_bookings)) {
+        const Booking *last = res->bookings[res->n_bookings - 1];
+        res->next_page_token = page_next(
+            call, &page, last_key(call, order, last), last->booking_id);
+    }
+    return RPC_SUCCESS;
+}
+
+rpc_status booking_list_timeline_events(struct rpc_call *call,
+                                        const ListTimelineEventsRequest *req,
+                                        ListTimelineEventsResponse *res)
+{
+    struct page page;
+    TRY(page_open(call, &req->base, TIMELINE_DEFAULT, &page));
+    Booking *booking; /* a foreign one is NOT_FOUND, not an empty list */
+    TRY(db_one(call->db, &booking_by_id, &booking, db_text(req->booking_id),
+               db_text(call->caller.id), db_bool(caller_is_admin(call))));
+
+    TRY(db_many(call->db, &timeline_list, &res->n_events, &res->events,
+                db_text(req->booking_id), db_text(call->caller.id),
+                db_bool(caller_is_admin(call)), page_time(&page, 0),
+                page_text(&page, 1), page_limit(&page)));
+    if (page_cut(&page, &res->n_events)) {
+        const TimelineEvent *last = res->events[res->n_events - 1];
+        res->next_page_token =
+            page_next(call, &page, page_time_key(call, last->create_time),
+                      last->timeline_event_id);
+    }
+    return RPC_SUCCESS;
+}
