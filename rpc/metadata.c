@@ -1,0 +1,186 @@
+#include "rpc/metadata.h"
+
+#include <string.h>
+
+static bool has_prefix(const char *text, size_t size, const char *prefix)
+{
+    size_t length = strlen(prefix);
+    return size >= length && memcmp(text, prefix, length) == 0;
+}
+
+static bool is_name_character(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '.';
+}
+
+/* What HTTP/2 forbids, and what the runtime itself sends. */
+static const char *const reserved_names[] = {
+    "connection",        "content-length",   "content-type", "host",
+    "keep-alive",        "proxy-connection", "te",           "trailer",
+    "transfer-encoding", "upgrade",
+};
+
+static bool is_reserved(const char *name, size_t size)
+{
+    if (has_prefix(name, size, "grpc-"))
+        return true;
+    for (size_t i = 0; i < sizeof reserved_names / sizeof *reserved_names; i++)
+        if (strlen(reserved_names[i]) == size &&
+            memcmp(reserved_names[i], name, size) == 0)
+            return true;
+    return false;
+}
+
+bool metadata_name_is_free(const char *name, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        if (!is_name_character(name[i]))
+            return false;
+    return size > 0 && !is_reserved(name, size);
+}
+
+bool metadata_name_is_binary(const char *name, size_t size)
+{
+    return size > 4 && memcmp(name + size - 4, "-bin", 4) == 0;
+}
+
+bool metadata_text_is_valid(const void *text, size_t size)
+{
+    const unsigned char *c = text;
+    for (size_t i = 0; i < size; i++)
+        if (c[i] < 0x20 || c[i] > 0x7e)
+            return false;
+    return true;
+}
+
+static const char alphabet[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+void base64_encode(char *text, const void *bytes, size_t size)
+{
+    const uint8_t *in = bytes;
+    for (; size >= 3; size -= 3, in += 3) {
+        *text++ = alphabet[in[0] >> 2];
+        *text++ = alphabet[(in[0] << 4 | in[1] >> 4) & 63];
+        *text++ = alphabet[(in[1] << 2 | in[2] >> 6) & 63];
+        *text++ = alphabet[in[2] & 63];
+    }
+    if (size == 0)
+        return;
+    *text++ = alphabet[in[0] >> 2];
+    if (size == 1) {
+        *text = alphabet[(in[0] << 4) & 63];
+        return;
+    }
+    *text++ = alphabet[(in[0] << 4 | in[1] >> 4) & 63];
+    *text = alphabet[(in[1] << 2) & 63];
+}
+
+static int digit_value(char c)
+{
+    if (c >= 'A' && c <= 'Z')
+        return c - 'A';
+    if (c >= 'a' && c <= 'z')
+        return c - 'a' + 26;
+    if (c >= '0' && c <= '9')
+        return c - '0' + 52;
+    return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+/* Only a text of whole groups can be padded, by one or two signs. */
+static size_t size_without_padding(const char *text, size_t size)
+{
+    if (size % 4 != 0)
+        return size;
+    for (int i = 0; i < 2 && size > 0 && text[size - 1] == '='; i++)
+        size--;
+    return size;
+}
+
+bool base64_decode(void *bytes, size_t *count, const char *text, size_t size)
+{
+    uint8_t *out = bytes;
+    uint32_t bits = 0;
+    int bit_count = 0;
+    size = size_without_padding(text, size);
+    for (size_t i = 0; i < size; i++) {
+        int value = digit_value(text[i]);
+        if (value < 0)
+            return false;
+        bits = bits << 6 | (uint32_t)value;
+        bit_count += 6;
+        if (bit_count >= 8) {
+            bit_count -= 8;
+            *out++ = (uint8_t)(bits >> bit_count);
+        }
+    }
+    *count = (size_t)(out - (uint8_t *)bytes);
+    return bit_count < 6 && (bits & ((1u << bit_count) - 1)) == 0;
+}
+
+static int64_t unit_us(char unit)
+{
+    switch (unit) {
+    case 'H':
+        return 3600000000;
+    case 'M':
+        return 60000000;
+    case 'S':
+        return 1000000;
+    case 'm':
+        return 1000;
+    case 'u':
+        return 1;
+    default:
+        return 0;
+    }
+}
+
+bool metadata_parse_timeout(const char *text, size_t size, int64_t *timeout_us)
+{
+    if (size < 2 || size > 9)
+        return false;
+    int64_t value = 0;
+    for (size_t i = 0; i < size - 1; i++) {
+        if (text[i] < '0' || text[i] > '9')
+            return false;
+        value = value * 10 + (text[i] - '0');
+    }
+    char unit = text[size - 1];
+    if (unit == 'n')
+        *timeout_us = (value + 999) / 1000;
+    else
+        *timeout_us = value * unit_us(unit); /* 99999999H fits */
+    return unit == 'n' || unit_us(unit) != 0;
+}
+
+/* The size of a text of at most `limit` bytes that ends between characters. */
+static size_t cut_utf8(const char *text, size_t limit)
+{
+    size_t size = strnlen(text, limit + 1);
+    if (size <= limit)
+        return size;
+    size = limit;
+    while (size > 0 && ((unsigned char)text[size] & 0xc0) == 0x80)
+        size--;
+    return size;
+}
+
+size_t metadata_encode_message(char *text, const char *message)
+{
+    static const char hex[] = "0123456789ABCDEF";
+    size_t size = cut_utf8(message, METADATA_MESSAGE_MAX);
+    char *out = text;
+    for (size_t i = 0; i < size; i++) {
+        unsigned char c = (unsigned char)message[i];
+        if (c >= 0x20 && c <= 0x7e && c != '%') {
+            *out++ = (char)c;
+            continue;
+        }
+        *out++ = '%';
+        *out++ = hex[c >> 4];
+        *out++ = hex[c & 15];
+    }
+    return (size_t)(out - text);
+}

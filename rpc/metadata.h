@@ -1,0 +1,41 @@
+#ifndef PRBAL_RPC_METADATA_H
+#define PRBAL_RPC_METADATA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The texts of gRPC's headers and trailers.  Pure functions. */
+
+/* Whether a name may be used by applications: lower case letters, digits and
+ * "_.-", not one that HTTP/2 or gRPC keeps for itself. */
+bool metadata_name_is_free(const char *name, size_t size);
+
+/* Whether the value of this name travels in base64. */
+bool metadata_name_is_binary(const char *name, size_t size);
+
+/* Printable ASCII, as a text value must be. */
+bool metadata_text_is_valid(const void *text, size_t size);
+
+/* Base64 as gRPC has it: written without padding, read with or without.
+ * `text` of base64_encode() has room for BASE64_SIZE(size) and gets no NUL;
+ * `bytes` of base64_decode() has room for `size` * 3 / 4, and may be `text`
+ * itself.  Decoding fails on any other character, and on bits left over. */
+#define BASE64_SIZE(size) (((size)*4 + 2) / 3)
+void base64_encode(char *text, const void *bytes, size_t size);
+bool base64_decode(void *bytes, size_t *count, const char *text, size_t size);
+
+/* "100m" -> 100,000.  One to eight digits and a unit (HMSmun); parts of a
+ * microsecond round up.  False for anything else. */
+bool metadata_parse_timeout(const char *text, size_t size, int64_t *timeout_us);
+
+/* grpc-message: everything but printable ASCII, and '%', becomes %XX.  At most
+ * METADATA_MESSAGE_MAX bytes of `message` are used, cut between characters.
+ * Returns the size; `text` has room for METADATA_MESSAGE_ENCODED_MAX. */
+enum {
+    METADATA_MESSAGE_MAX = 1024,
+    METADATA_MESSAGE_ENCODED_MAX = 3 * METADATA_MESSAGE_MAX,
+};
+size_t metadata_encode_message(char *text, const char *message);
+
+#endif
