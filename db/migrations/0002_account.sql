@@ -162,9 +162,10 @@ create index session_live_by_user on session (user_id, last_used_at desc)
   where revoked_at is null;
 create index session_by_expiry on session (expires_at);
 
--- What every server process must know at once: sessions that ended before
--- their access tokens did, and accounts that were closed or opened again. The
--- processes follow it by `written_by`, which, unlike a sequence, cannot be
+-- What every server process must know within a second: sessions that ended
+-- before their access tokens did, and, with no session, accounts whose status
+-- changed. Triggers write it, so that no way of ending a session forgets to.
+-- The processes follow it by `written_by`, which, unlike a sequence, cannot be
 -- overtaken by a transaction that commits late. Rows older than the longest
 -- life of an access token mean nothing and are removed.
 -- Key space: user_id.
@@ -172,17 +173,37 @@ create table revocation (
   revocation_id uuid        primary key default uuid7(),
   user_id       uuid        not null,
   session_id    uuid,
-  kind          text        not null
-    constraint revocation_kind_known
-    check (kind in ('SESSION_ENDED', 'ACCOUNT_SUSPENDED', 'ACCOUNT_RESTORED')),
   written_by    xid8        not null default pg_current_xact_id(),
-  created_at    timestamptz not null default now(),
-
-  constraint revocation_names_session
-    check ((kind = 'SESSION_ENDED') = (session_id is not null))
+  created_at    timestamptz not null default now()
 );
-create index revocation_by_writer on revocation (written_by);
+create index revocation_by_writer on revocation (written_by, revocation_id);
 create index revocation_by_time on revocation (created_at);
+
+create function session_tell_its_end() returns trigger
+  language plpgsql
+as $$
+begin
+  insert into revocation (user_id, session_id) values (old.user_id, old.session_id);
+  return null;
+end
+$$;
+create trigger session_end_is_told
+  after update of revoked_at on session
+  for each row when (old.revoked_at is null and new.revoked_at is not null)
+  execute function session_tell_its_end();
+
+create function account_tell_its_status() returns trigger
+  language plpgsql
+as $$
+begin
+  insert into revocation (user_id) values (new.user_id);
+  return null;
+end
+$$;
+create trigger account_status_is_told
+  after update of account_status on account
+  for each row when (old.account_status <> new.account_status)
+  execute function account_tell_its_status();
 
 -- A one-time code. The code itself is nowhere: only its HMAC under a key that
 -- the database does not hold. user_id is null when the address belongs to

@@ -1,0 +1,25 @@
+#ifndef PRBAL_SERVICES_AUTH_AUTHENTICATE_H
+#define PRBAL_SERVICES_AUTH_AUTHENTICATE_H
+
+#include "rpc/server.h"
+
+/* Who is calling: the authenticate hook of the server.
+ *
+ *   token -> cache of verified tokens -> signature and claims -> sessions that
+ *   have ended -> accounts that are closed -> call->caller
+ *
+ * Answers UNAUTHENTICATED with reason TOKEN_MISSING, TOKEN_INVALID or
+ * TOKEN_EXPIRED; PERMISSION_DENIED with ACCOUNT_SUSPENDED, or with
+ * CONTACT_NOT_VERIFIED when only that is in the way of a method;
+ * RESOURCE_EXHAUSTED when the address sent too many bad tokens.  None of these
+ * functions suspends. */
+rpc_status authenticate(struct rpc_call *call, const char *token);
+
+/* The part without the method's access rule: fills call->caller. */
+rpc_status token_verify(struct rpc_call *call, const char *text);
+
+/* Per loop, on its thread; calls revocation_loop_start() and _stop(). */
+void authenticate_loop_start(struct rpc_server *server, struct loop *loop);
+void authenticate_loop_stop(struct loop *loop);
+
+#endif
