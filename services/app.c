@@ -4,6 +4,7 @@
 
 #include "db/pool.h"
 #include "rpc/loop.h"
+#include "services/auth/authenticate.h"
 
 static void begin(struct rpc_call *call)
 {
@@ -23,12 +24,14 @@ static rpc_status on_loop_start(struct rpc_server *server, struct loop *loop)
         .prepare = config->db_prepare != SWITCH_OFF,
     };
     db_pool_create(loop, &options);
+    authenticate_loop_start(server, loop);
     return RPC_SUCCESS;
 }
 
 static void on_loop_stop(struct rpc_server *server, struct loop *loop)
 {
     (void)server;
+    authenticate_loop_stop(loop);
     db_pool_destroy(db_pool_of(loop));
 }
 
@@ -42,6 +45,7 @@ static bool ready(struct rpc_server *server)
 struct rpc_hooks app_hooks(void)
 {
     return (struct rpc_hooks){
+        .authenticate = authenticate,
         .begin = begin,
         .loop_start = on_loop_start,
         .loop_stop = on_loop_stop,
