@@ -1,0 +1,110 @@
+#include "services/events/seats.h"
+
+#include "rpc/loop.h"
+#include "services/events/hub.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct seat_count {
+    struct user_entry entry; /* first */
+    int64_t taken;
+};
+
+/* A question to the loop that counts; on the stack of the asking coroutine,
+ * which waits for the answer whatever happens to its call. */
+struct question {
+    struct rpc_call *call;
+    char user_id[USER_ID_SIZE];
+    int64_t most;
+    bool is_granted;
+    bool is_answered;
+};
+
+static struct loop *home_of(struct rpc_server *server, const char *user_id)
+{
+    uint32_t count = (uint32_t)rpc_server_loop_count(server);
+    return rpc_server_loop(server, (int)(user_hash(user_id) % count));
+}
+
+static bool take(struct seats *seats, const char *user_id, int64_t most)
+{
+    struct seat_count *count =
+        (struct seat_count *)user_find(&seats->users, user_id);
+    if (count == NULL) {
+        count = calloc(1, sizeof *count);
+        assert(count != NULL);
+        user_insert(&seats->users, &count->entry, user_id);
+    }
+    if (count->taken >= most)
+        return false;
+    count->taken++;
+    return true;
+}
+
+static void leave(struct seats *seats, const char *user_id)
+{
+    struct seat_count *count =
+        (struct seat_count *)user_find(&seats->users, user_id);
+    if (count == NULL || --count->taken > 0)
+        return;
+    user_remove(&seats->users, &count->entry);
+    free(count);
+}
+
+static void on_answer(void *argument)
+{
+    struct question *question = argument;
+    question->is_answered = true;
+    rpc_wake(question->call);
+}
+
+static void on_question(void *argument)
+{
+    struct question *question = argument;
+    struct hub *hub = hub_of(loop_current());
+    question->is_granted =
+        hub != NULL && take(hub_seats(hub), question->user_id, question->most);
+    loop_post(question->call->loop, on_answer, question);
+}
+
+rpc_status seat_take(struct rpc_call *call, const char *user_id, int64_t most)
+{
+    struct question question = {.call = call, .most = most};
+    strncpy(question.user_id, user_id, USER_ID_SIZE - 1);
+    loop_post(home_of(call->server, user_id), on_question, &question);
+    rpc_wait_always(call, &question.is_answered);
+    if (question.is_granted)
+        return RPC_SUCCESS;
+    return rpc_fail_reason(call, RPC_RESOURCE_EXHAUSTED, "TOO_MANY_STREAMS",
+                           "at most %lld event streams can be open at a time",
+                           (long long)most);
+}
+
+static void on_leave(void *argument)
+{
+    struct hub *hub = hub_of(loop_current());
+    if (hub != NULL)
+        leave(hub_seats(hub), argument);
+    free(argument);
+}
+
+void seat_leave(struct rpc_server *server, const char *user_id)
+{
+    char *copy = strdup(user_id);
+    assert(copy != NULL);
+    loop_post(home_of(server, user_id), on_leave, copy);
+}
+
+void seats_finish(struct seats *seats)
+{
+    for (size_t i = 0; i < seats->users.bucket_count; i++) {
+        struct user_entry *entry = seats->users.buckets[i], *next;
+        for (; entry != NULL; entry = next) {
+            next = entry->next;
+            free(entry);
+        }
+    }
+    user_table_finish(&seats->users);
+}

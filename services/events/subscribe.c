@@ -1,0 +1,175 @@
+/* EventService.Subscribe: catches up from the log on the call's coroutine, then
+ * hands the stream to the hub.
+ *
+ * Nothing can fall between the two: the stream goes live at the position up to
+ * which the log was read, and the hub begins by reading on from there. */
+#include "db/db.h"
+#include "prbal/v1/event.rpc.h"
+#include "rpc/clock.h"
+#include "rpc/stream.h"
+#include "services/app.h"
+#include "services/events/event.sql.h"
+#include "services/events/event_row.rpc.h"
+#include "services/events/hub.h"
+#include "services/events/wire.h"
+
+#include <openssl/rand.h>
+
+enum {
+    BACKLOG_PAGE = 200,
+    /* Further back than this, reading the lists again is cheaper for both
+     * sides.  It also bounds what the call's arena takes. */
+    BACKLOG_MAX = 10000,
+};
+
+static uint32_t topics_of(const SubscribeRequest *req)
+{
+    if (req->n_topics == 0)
+        return UINT32_MAX;
+    uint32_t topics = 0;
+    for (size_t i = 0; i < req->n_topics; i++)
+        topics |= 1u << req->topics[i];
+    return topics;
+}
+
+/* A user whom nothing has happened to has no cursor yet. */
+static rpc_status read_cursor(struct rpc_call *call, EventCursorRow *cursor)
+{
+    EventCursorRow *row;
+    TRY(db_find(call->db, &event_cursor, &row, db_text(call->caller.id)));
+    *cursor = row != NULL ? *row : (EventCursorRow)EVENT_CURSOR_ROW_INIT;
+    return RPC_SUCCESS;
+}
+
+static rpc_status send_event(struct rpc_out *out, Event *event)
+{
+    SubscribeResponse response = SUBSCRIBE_RESPONSE_INIT;
+    response.event = event;
+    return rpc_send(out, &response);
+}
+
+/* Random, so that nobody guesses the stream of somebody else. */
+static char *new_stream_id(struct arena *arena)
+{
+    uint8_t r[16];
+    if (RAND_bytes(r, sizeof r) != 1)
+        return arena_strdup(arena, "");
+    r[6] = (uint8_t)((r[6] & 0x0f) | 0x40);
+    r[8] = (uint8_t)((r[8] & 0x3f) | 0x80);
+    return arena_printf(arena,
+                        "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-"
+                        "%02x%02x%02x%02x%02x%02x",
+                        r[0], r[1], r[2], r[3], r[4], r[5], r[6], r[7], r[8],
+                        r[9], r[10], r[11], r[12], r[13], r[14], r[15]);
+}
+
+static rpc_status send_connected(struct rpc_call *call, struct rpc_out *out,
+                                 int64_t position)
+{
+    int64_t wall_us = clock_wall_us();
+    Google__Protobuf__Timestamp now = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
+    now.seconds = wall_us / 1000000;
+    now.nanos = (int32_t)(wall_us % 1000000 * 1000);
+
+    Connected connected = CONNECTED_INIT;
+    connected.stream_id = new_stream_id(call->arena);
+    connected.server_time = &now;
+    connected.position = position;
+    connected.heartbeat_seconds = (int32_t)(app_config()->heartbeat_ms / 1000);
+    Event event = EVENT_INIT;
+    event.payload_case = EVENT_CONNECTED_CASE;
+    event.connected = &connected;
+    return send_event(out, &event);
+}
+
+static rpc_status send_caught_up(struct rpc_out *out, int64_t position)
+{
+    CaughtUp caught_up = CAUGHT_UP_INIT;
+    caught_up.position = position;
+    Event event = EVENT_INIT;
+    event.payload_case = EVENT_CAUGHT_UP_CASE;
+    event.caught_up = &caught_up;
+    return send_event(out, &event);
+}
+
+/* Tells the client that it has missed something, and where it is now. */
+static rpc_status skip_to_end(struct rpc_call *call, struct rpc_out *out,
+                              int64_t *position)
+{
+    EventCursorRow cursor;
+    TRY(read_cursor(call, &cursor));
+    *position = cursor.last_seq;
+    event_note note = event_resync(*position);
+    return rpc_send_bytes(out, note.bytes, note.size);
+}
+
+/* Sends a page; *is_gap when the log begins later than it should, because it
+ * was trimmed meanwhile. */
+static rpc_status send_page(struct rpc_call *call, struct rpc_out *out,
+                            const struct hub_stream *stream, size_t count,
+                            EventRow **rows, int64_t *position, bool *is_gap)
+{
+    for (size_t i = 0; i < count; i++) {
+        const EventRow *row = rows[i];
+        *is_gap = row->seq != *position + 1;
+        if (*is_gap)
+            return RPC_SUCCESS;
+        *position = row->seq;
+        if (!hub_wants(stream, row->topic))
+            continue;
+        size_t size;
+        const uint8_t *bytes = event_wire(
+            call->arena, row->seq, row->payload.data, row->payload.len, &size);
+        TRY(rpc_send_bytes(out, bytes, size));
+    }
+    return RPC_SUCCESS;
+}
+
+static rpc_status send_backlog(struct rpc_call *call, struct rpc_out *out,
+                               const struct hub_stream *stream,
+                               int64_t *position)
+{
+    size_t count = BACKLOG_PAGE;
+    while (count == BACKLOG_PAGE) {
+        EventRow **rows;
+        bool is_gap = false;
+        TRY(db_many(call->db, &event_read, &count, &rows,
+                    db_text(call->caller.id), db_int(*position),
+                    db_int(BACKLOG_PAGE)));
+        TRY(send_page(call, out, stream, count, rows, position, &is_gap));
+        if (is_gap)
+            return skip_to_end(call, out, position);
+    }
+    return RPC_SUCCESS;
+}
+
+static rpc_status catch_up(struct rpc_call *call, struct rpc_out *out,
+                           const struct hub_stream *stream,
+                           const EventCursorRow *cursor, int64_t *position)
+{
+    bool is_served = *position >= cursor->trimmed_seq &&
+                     *position <= cursor->last_seq &&
+                     cursor->last_seq - *position <= BACKLOG_MAX;
+    return is_served ? send_backlog(call, out, stream, position)
+                     : skip_to_end(call, out, position);
+}
+
+rpc_status event_subscribe(struct rpc_call *call, const SubscribeRequest *req,
+                           struct rpc_out *out)
+{
+    struct hub_stream *stream;
+    TRY(hub_add(call, topics_of(req), &stream));
+
+    EventCursorRow cursor;
+    TRY(read_cursor(call, &cursor));
+    TRY(send_connected(call, out, cursor.last_seq));
+
+    int64_t position = cursor.last_seq;
+    if (req->_resume_after_case == SUBSCRIBE_REQUEST_RESUME_AFTER_CASE) {
+        position = req->resume_after;
+        TRY(catch_up(call, out, stream, &cursor, &position));
+    }
+    TRY(send_caught_up(out, position));
+    hub_go_live(stream, out, position);
+    return RPC_SUCCESS;
+}
