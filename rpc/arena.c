@@ -118,6 +118,7 @@ static void grow(struct arena *arena)
 void *arena_alloc(struct arena *arena, size_t size)
 {
     assert(size < SIZE_MAX / 2);
+    size += size == 0; /* nothing has an address too */
     size = (size + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
     if (size > arena->free_size) {
         if (arena->blocks == NULL)
