@@ -12,6 +12,7 @@ enum { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARN, LOG_LEVEL_ERROR };
 enum { LISTEN_MODE_TLS, LISTEN_MODE_H2C, LISTEN_MODE_BOTH };
 enum { SWITCH_AUTO, SWITCH_ON, SWITCH_OFF };
 enum { MAIL_OUTBOX };
+enum { PAYMENTS_OFF };
 
 /* One field for each line of services/config.def. */
 struct app_config {

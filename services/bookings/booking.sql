@@ -70,7 +70,8 @@ select s.service_id,
 
 -- name: booking_insert :one BookingIdRow
 -- A direct booking.  $3 status; $4, $5 the time; $6 and $15 the minutes kept
--- free before and after; $14 the platform's part in hundredths of a per cent.
+-- free before and after; $14 the platform's part in hundredths of a per cent;
+-- $16 a payment policy that overrules the service's.
 insert into booking
        (service_id, seeker_id, provider_id, origin, status, start_at, end_at,
         slot, timezone, full_name, linkedin_url, notes, address, coordinates,
@@ -93,7 +94,7 @@ select s.service_id,
        s.price_minor,
        s.price_minor * $14::bigint / 10000,
        s.price_currency,
-       s.payment_policy,
+       coalesce($16, s.payment_policy),
        case when $3 = 'CONFIRMED' then now() end
   from service s,
        account a
@@ -108,7 +109,8 @@ returning booking_id;
 -- name: booking_insert_from_bid :one BookingIdRow
 -- The booking of an accepted bid ($1).  $2 replaces the bid's start; $3 is the
 -- address, $4 and $6 the minutes kept free before and after, $5 the platform's
--- part.  A service that is paid in advance leaves it PENDING until it is paid.
+-- part, $7 a payment policy that overrules the service's.  One that is paid in
+-- advance stays PENDING until it is paid.
 insert into booking
        (service_id, bid_id, seeker_id, provider_id, origin, status, start_at,
         end_at, slot, timezone, address, coordinates, full_name, total_minor,
@@ -118,7 +120,7 @@ select b.service_id,
        b.seeker_id,
        b.provider_id,
        'BID',
-       case when s.payment_policy = 'PREPAY' then 'PENDING' else 'CONFIRMED' end,
+       case when p.policy = 'PREPAY' then 'PENDING' else 'CONFIRMED' end,
        t.start_at,
        t.end_at,
        tstzrange(t.start_at - $4::int * interval '1 minute',
@@ -130,8 +132,8 @@ select b.service_id,
        b.amount_minor,
        b.amount_minor * $5::bigint / 10000,
        b.currency,
-       s.payment_policy,
-       case when s.payment_policy <> 'PREPAY' then now() end
+       p.policy,
+       case when p.policy <> 'PREPAY' then now() end
   from bid b
   join service s on s.service_id = b.service_id
   join account a on a.user_id = b.seeker_id
@@ -142,6 +144,9 @@ select b.service_id,
                    then coalesce($2, b.scheduled_at)
                         + b.duration_minutes * interval '1 minute' end as end_at
        ) t
+ cross join lateral (
+       select coalesce($7, s.payment_policy) as policy
+       ) p
  where b.bid_id = $1
    and b.status = 'ACCEPTED'
 returning booking_id;

@@ -25,6 +25,13 @@ static db_arg minutes_after(void)
     return db_int(app_config()->booking_buffer_after_ms / 60000);
 }
 
+/* Without a gateway nobody can pay in advance: the two people see to it. */
+static db_arg policy_override(void)
+{
+    return app_config()->payments == PAYMENTS_OFF ? db_text("OFFLINE")
+                                                  : db_null();
+}
+
 static rpc_status read_booking(struct db *db, const char *booking_id,
                                Booking **booking)
 {
@@ -225,7 +232,8 @@ static rpc_status insert_direct(struct db *tx, const CreateBookingRequest *req,
                   db_text(req->notes), db_text(req->address),
                   at != NULL ? db_double(at->longitude) : db_null(),
                   at != NULL ? db_double(at->latitude) : db_null(),
-                  db_int(app_config()->platform_fee_bps), minutes_after());
+                  db_int(app_config()->platform_fee_bps), minutes_after(),
+                  policy_override());
 }
 
 rpc_status booking_create_booking(struct rpc_call *call,
