@@ -22,8 +22,13 @@ endforeach()
 foreach(test ${db_tests})
   prbal_test(${test} db db)
 endforeach()
+# What tests of services stand on: the server in the process, a database.
+add_library(testkit STATIC EXCLUDE_FROM_ALL
+  tests/testkit/testkit.c tests/testkit/scratch.c)
+target_link_libraries(testkit PRIVATE prbal_warnings
+  PUBLIC services prbal_migrations PkgConfig::cmocka)
 foreach(test ${services_tests})
-  prbal_test(${test} services services)
+  prbal_test(${test} services testkit)
 endforeach()
 
 # One libFuzzer program a file; `cmake --preset fuzz` builds them.

@@ -29,6 +29,11 @@ ProtobufCMessage *codec_decode(struct arena *arena,
                                const void *bytes, size_t size,
                                struct codec_error *error);
 
+/* What is encoded or copied may nest deeper than what is decoded, because an
+ * answer wraps what a request brought; deeper than this it is a programming
+ * error. */
+enum { CODEC_ENCODE_DEPTH_MAX = 2 * CODEC_DEPTH_MAX };
+
 /* Exact encoded size, and the encoding into a buffer of that size. */
 size_t codec_size(const ProtobufCMessage *message);
 void codec_encode(const ProtobufCMessage *message, uint8_t *bytes);
@@ -50,6 +55,9 @@ ProtobufCMessage *codec_copy(struct arena *arena,
  * scalar when it is not its zero value; a repeated field when it has members. */
 int codec_is_set(const ProtobufCMessage *message,
                  const ProtobufCFieldDescriptor *field);
+
+/* Bytes that one member of a repeated field of this type takes in its array. */
+size_t codec_element_size(ProtobufCType type);
 
 /* google.protobuf.FieldMask and read masks: true when `path` is in the list,
  * or one of its parents is. */

@@ -57,7 +57,7 @@ bool metadata_text_is_valid(const void *text, size_t size)
 static const char alphabet[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-void base64_encode(char *text, const void *bytes, size_t size)
+void metadata_encode_base64(char *text, const void *bytes, size_t size)
 {
     const uint8_t *in = bytes;
     for (; size >= 3; size -= 3, in += 3) {
@@ -98,7 +98,8 @@ static size_t size_without_padding(const char *text, size_t size)
     return size;
 }
 
-bool base64_decode(void *bytes, size_t *count, const char *text, size_t size)
+bool metadata_decode_base64(void *bytes, size_t *count, const char *text,
+                            size_t size)
 {
     uint8_t *out = bytes;
     uint32_t bits = 0;

@@ -18,12 +18,14 @@ bool metadata_name_is_binary(const char *name, size_t size);
 bool metadata_text_is_valid(const void *text, size_t size);
 
 /* Base64 as gRPC has it: written without padding, read with or without.
- * `text` of base64_encode() has room for BASE64_SIZE(size) and gets no NUL;
- * `bytes` of base64_decode() has room for `size` * 3 / 4, and may be `text`
- * itself.  Decoding fails on any other character, and on bits left over. */
-#define BASE64_SIZE(size) (((size)*4 + 2) / 3)
-void base64_encode(char *text, const void *bytes, size_t size);
-bool base64_decode(void *bytes, size_t *count, const char *text, size_t size);
+ * `text` of metadata_encode_base64() has room for METADATA_BASE64_SIZE(size)
+ * and gets no NUL; `bytes` of metadata_decode_base64() has room for `size` * 3
+ * / 4, and may be `text` itself.  Decoding fails on any other character, and on
+ * bits left over. */
+#define METADATA_BASE64_SIZE(size) (((size)*4 + 2) / 3)
+void metadata_encode_base64(char *text, const void *bytes, size_t size);
+bool metadata_decode_base64(void *bytes, size_t *count, const char *text,
+                            size_t size);
 
 /* "100m" -> 100,000.  One to eight digits and a unit (HMSmun); parts of a
  * microsecond round up.  False for anything else. */

@@ -54,8 +54,13 @@ const struct config *app_config_table(void);
 /* The data folder, the default filled in; no file needs to exist there. */
 const char *app_data_folder(void);
 
+/* What the hooks need to know; it outlives the server. */
+struct app {
+    const char *database_url; /* libpq connection string */
+};
+
 /* How prbald serves: who a token is, what database a call sees, when the
- * server is ready.  Put `struct app *` into rpc_server_options.application. */
+ * server is ready.  rpc_server_options.application is a `struct app *`. */
 struct rpc_hooks app_hooks(void);
 
 #endif

@@ -12,10 +12,10 @@ static void check_base64(const char *text, size_t size)
     uint8_t *decoded = malloc(size + 1);
     char *again = malloc(size + 4);
     size_t count;
-    if (base64_decode(decoded, &count, text, size)) {
-        base64_encode(again, decoded, count);
-        if (BASE64_SIZE(count) > size ||
-            memcmp(again, text, BASE64_SIZE(count)) != 0)
+    if (metadata_decode_base64(decoded, &count, text, size)) {
+        metadata_encode_base64(again, decoded, count);
+        if (METADATA_BASE64_SIZE(count) > size ||
+            memcmp(again, text, METADATA_BASE64_SIZE(count)) != 0)
             abort();
     }
     free(decoded);

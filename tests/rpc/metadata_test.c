@@ -71,7 +71,7 @@ static void assert_decodes(const char *text, const char *bytes)
 {
     uint8_t out[16];
     size_t count;
-    assert_true(base64_decode(out, &count, text, strlen(text)));
+    assert_true(metadata_decode_base64(out, &count, text, strlen(text)));
     assert_int_equal(count, strlen(bytes));
     assert_memory_equal(out, bytes, count);
 }
@@ -82,9 +82,11 @@ static void base64_is_written_bare_and_read_both_ways(void **state)
     for (size_t i = 0; i < COUNT(base64_rows); i++) {
         char text[16];
         size_t size = strlen(base64_rows[i].bytes);
-        base64_encode(text, base64_rows[i].bytes, size);
-        assert_int_equal(BASE64_SIZE(size), strlen(base64_rows[i].bare));
-        assert_memory_equal(text, base64_rows[i].bare, BASE64_SIZE(size));
+        metadata_encode_base64(text, base64_rows[i].bytes, size);
+        assert_int_equal(METADATA_BASE64_SIZE(size),
+                         strlen(base64_rows[i].bare));
+        assert_memory_equal(text, base64_rows[i].bare,
+                            METADATA_BASE64_SIZE(size));
         assert_decodes(base64_rows[i].bare, base64_rows[i].bytes);
         assert_decodes(base64_rows[i].padded, base64_rows[i].bytes);
     }
@@ -100,7 +102,7 @@ static void what_is_not_base64_is_refused(void **state)
     for (size_t i = 0; i < COUNT(texts); i++) {
         uint8_t out[16];
         size_t count;
-        if (base64_decode(out, &count, texts[i], strlen(texts[i])))
+        if (metadata_decode_base64(out, &count, texts[i], strlen(texts[i])))
             fail_msg("decoded \"%s\"", texts[i]);
     }
 }
@@ -110,7 +112,7 @@ static void base64_can_be_decoded_in_place(void **state)
     (void)state;
     char text[] = "Zm9vYmFy";
     size_t count;
-    assert_true(base64_decode(text, &count, text, 8));
+    assert_true(metadata_decode_base64(text, &count, text, 8));
     assert_int_equal(count, 6);
     assert_memory_equal(text, "foobar", 6);
 }

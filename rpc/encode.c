@@ -1,0 +1,275 @@
+/* Structs to protobuf wire format, backwards: a message's length is known when
+ * its content has been written, so nothing is measured twice.  The bytes are
+ * those that protobuf_c_message_pack() makes of the same struct, except that a
+ * negative zero is a value and is sent. */
+#include "rpc/codec.h"
+
+#include <assert.h>
+#include <stdbool.h>
+#include <string.h>
+
+typedef ProtobufCFieldDescriptor field_type;
+
+enum { VARINT, FIXED64, DELIMITED, FIXED32 = 5 };
+
+static size_t varint_size(uint64_t value)
+{
+    unsigned bits = 64u - (unsigned)__builtin_clzll(value | 1);
+    return (bits + 6) / 7;
+}
+
+static uint32_t get32(const void *from)
+{
+    uint32_t value;
+    memcpy(&value, from, sizeof value);
+    return value;
+}
+
+static uint64_t get64(const void *from)
+{
+    uint64_t value;
+    memcpy(&value, from, sizeof value);
+    return value;
+}
+
+/* What a field of a varint type has on the wire. */
+static uint64_t varint_of(ProtobufCType type, const void *from)
+{
+    uint64_t wide;
+    switch (type) {
+    case PROTOBUF_C_TYPE_INT32:
+    case PROTOBUF_C_TYPE_ENUM:
+        return (uint64_t)(int64_t)(int32_t)get32(from);
+    case PROTOBUF_C_TYPE_SINT32:
+        return (uint32_t)(get32(from) << 1) ^ -(get32(from) >> 31);
+    case PROTOBUF_C_TYPE_SINT64:
+        wide = get64(from);
+        return wide << 1 ^ -(wide >> 63);
+    case PROTOBUF_C_TYPE_BOOL:
+        return *(const protobuf_c_boolean *)from != 0;
+    case PROTOBUF_C_TYPE_UINT32:
+        return get32(from);
+    default:
+        return get64(from);
+    }
+}
+
+static unsigned wire_of(ProtobufCType type)
+{
+    switch (type) {
+    case PROTOBUF_C_TYPE_SFIXED32:
+    case PROTOBUF_C_TYPE_FIXED32:
+    case PROTOBUF_C_TYPE_FLOAT:
+        return FIXED32;
+    case PROTOBUF_C_TYPE_SFIXED64:
+    case PROTOBUF_C_TYPE_FIXED64:
+    case PROTOBUF_C_TYPE_DOUBLE:
+        return FIXED64;
+    case PROTOBUF_C_TYPE_STRING:
+    case PROTOBUF_C_TYPE_BYTES:
+    case PROTOBUF_C_TYPE_MESSAGE:
+        return DELIMITED;
+    default:
+        return VARINT;
+    }
+}
+
+static const void *text_of(const void *from, size_t *length)
+{
+    const char *text;
+    memcpy(&text, from, sizeof text);
+    *length = text == NULL ? 0 : strlen(text);
+    return text;
+}
+
+static bool is_packed(const field_type *field)
+{
+    return (field->flags & PROTOBUF_C_FIELD_FLAG_PACKED) != 0;
+}
+
+/* Measuring */
+
+static size_t message_size(const ProtobufCMessage *message, int depth);
+
+static size_t delimited_size(size_t length)
+{
+    return varint_size(length) + length;
+}
+
+static size_t value_size(const field_type *field, const void *from, int depth)
+{
+    size_t length = 0;
+    switch (field->type) {
+    case PROTOBUF_C_TYPE_STRING:
+        text_of(from, &length);
+        return delimited_size(length);
+    case PROTOBUF_C_TYPE_BYTES:
+        return delimited_size(((const ProtobufCBinaryData *)from)->len);
+    case PROTOBUF_C_TYPE_MESSAGE:
+        return delimited_size(
+            message_size(*(const ProtobufCMessage *const *)from, depth + 1));
+    default:
+        break;
+    }
+    unsigned wire = wire_of(field->type);
+    if (wire == FIXED32)
+        return 4;
+    if (wire == FIXED64)
+        return 8;
+    return varint_size(varint_of(field->type, from));
+}
+
+static size_t repeated_size(const field_type *field, const char *base,
+                            int depth)
+{
+    size_t count = *(const size_t *)(base + field->quantifier_offset);
+    if (count == 0)
+        return 0;
+    const char *at = *(const char *const *)(base + field->offset);
+    size_t stride = codec_element_size(field->type);
+    size_t tag = varint_size((uint64_t)field->id << 3);
+    size_t total = 0;
+    for (size_t i = 0; i < count; i++, at += stride)
+        total += value_size(field, at, depth);
+    return is_packed(field) ? tag + delimited_size(total) : total + count * tag;
+}
+
+static size_t message_size(const ProtobufCMessage *message, int depth)
+{
+    assert(depth <= CODEC_ENCODE_DEPTH_MAX);
+    if (message == NULL)
+        return 0;
+    const char *base = (const char *)message;
+    const ProtobufCMessageDescriptor *type = message->descriptor;
+    size_t total = 0;
+    for (unsigned i = 0; i < type->n_fields; i++) {
+        const field_type *field = &type->fields[i];
+        if (field->label == PROTOBUF_C_LABEL_REPEATED)
+            total += repeated_size(field, base, depth);
+        else if (codec_is_set(message, field))
+            total += varint_size((uint64_t)field->id << 3) +
+                     value_size(field, base + field->offset, depth);
+    }
+    return total;
+}
+
+size_t codec_size(const ProtobufCMessage *message)
+{
+    return message_size(message, 0);
+}
+
+/* Writing, from the end to the front: each function returns where what it
+ * wrote begins. */
+
+static uint8_t *put_message(uint8_t *at, const ProtobufCMessage *message,
+                            int depth);
+
+static uint8_t *put_varint(uint8_t *at, uint64_t value)
+{
+    size_t size = varint_size(value);
+    at -= size;
+    for (size_t i = 0; i + 1 < size; i++, value >>= 7)
+        at[i] = (uint8_t)(value | 0x80);
+    at[size - 1] = (uint8_t)value;
+    return at;
+}
+
+static uint8_t *put_bytes(uint8_t *at, const void *bytes, size_t length)
+{
+    at -= length;
+    if (length > 0)
+        memcpy(at, bytes, length);
+    return at;
+}
+
+static uint8_t *put_tag(uint8_t *at, const field_type *field, unsigned wire)
+{
+    return put_varint(at, (uint64_t)field->id << 3 | wire);
+}
+
+static uint8_t *put_delimited(uint8_t *at, const field_type *field,
+                              const void *from, int depth)
+{
+    uint8_t *end = at;
+    size_t length;
+    if (field->type == PROTOBUF_C_TYPE_MESSAGE) {
+        at = put_message(at, *(const ProtobufCMessage *const *)from, depth + 1);
+    } else if (field->type == PROTOBUF_C_TYPE_STRING) {
+        const void *text = text_of(from, &length);
+        at = put_bytes(at, text, length);
+    } else {
+        const ProtobufCBinaryData *bytes = from;
+        at = put_bytes(at, bytes->data, bytes->len);
+    }
+    return put_varint(at, (size_t)(end - at));
+}
+
+static uint8_t *put_value(uint8_t *at, const field_type *field,
+                          const void *from, int depth)
+{
+    switch (wire_of(field->type)) {
+    case FIXED32:
+        return put_bytes(at, from, 4);
+    case FIXED64:
+        return put_bytes(at, from, 8);
+    case DELIMITED:
+        return put_delimited(at, field, from, depth);
+    default:
+        return put_varint(at, varint_of(field->type, from));
+    }
+}
+
+static uint8_t *put_repeated(uint8_t *at, const field_type *field,
+                             const char *base, int depth)
+{
+    size_t count = *(const size_t *)(base + field->quantifier_offset);
+    if (count == 0)
+        return at;
+    const char *array = *(const char *const *)(base + field->offset);
+    size_t stride = codec_element_size(field->type);
+    uint8_t *end = at;
+    for (size_t i = count; i-- > 0;) {
+        at = put_value(at, field, array + i * stride, depth);
+        if (!is_packed(field))
+            at = put_tag(at, field, wire_of(field->type));
+    }
+    if (!is_packed(field))
+        return at;
+    return put_tag(put_varint(at, (size_t)(end - at)), field, DELIMITED);
+}
+
+static uint8_t *put_message(uint8_t *at, const ProtobufCMessage *message,
+                            int depth)
+{
+    assert(depth <= CODEC_ENCODE_DEPTH_MAX);
+    if (message == NULL)
+        return at;
+    const char *base = (const char *)message;
+    const ProtobufCMessageDescriptor *type = message->descriptor;
+    for (unsigned i = type->n_fields; i-- > 0;) {
+        const field_type *field = &type->fields[i];
+        if (field->label == PROTOBUF_C_LABEL_REPEATED) {
+            at = put_repeated(at, field, base, depth);
+        } else if (codec_is_set(message, field)) {
+            at = put_value(at, field, base + field->offset, depth);
+            at = put_tag(at, field, wire_of(field->type));
+        }
+    }
+    return at;
+}
+
+void codec_encode(const ProtobufCMessage *message, uint8_t *bytes)
+{
+    size_t size = codec_size(message);
+    uint8_t *start = put_message(bytes + size, message, 0);
+    assert(start == bytes);
+}
+
+uint8_t *codec_pack(struct arena *arena, const ProtobufCMessage *message,
+                    size_t *size)
+{
+    *size = codec_size(message);
+    uint8_t *bytes = arena_alloc(arena, *size);
+    put_message(bytes + *size, message, 0);
+    return bytes;
+}

@@ -1,0 +1,165 @@
+#include "db/admin.h"
+#include "services/app.h"
+#include "services/commands/command.h"
+#include "services/commands/database.h"
+
+#include <errno.h>
+#include <nghttp2/nghttp2.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/statvfs.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
+
+enum {
+    FILES_GOOD = 16384,
+    MAPS_PER_STACK = 2, /* the stack and its guard page */
+    DISK_GOOD_MIB = 2048,
+    MEMORY_GOOD_MIB = 3500,
+    /* 1.52 is the first whose Debian update counts resets by itself. */
+    NGHTTP2_GOOD = 0x013400,
+};
+
+/* Remarks count; only failures make the exit status. */
+struct diagnosis {
+    int failures, remarks;
+};
+
+__attribute__((format(printf, 3, 4))) static void good(struct diagnosis *d,
+                                                       bool fine,
+                                                       const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    printf("%s  ", fine ? "ok  " : "look");
+    vprintf(format, args);
+    printf("\n");
+    va_end(args);
+    d->remarks += fine ? 0 : 1;
+}
+
+static void look_at_files(struct diagnosis *d)
+{
+    struct rlimit limit = {0};
+    getrlimit(RLIMIT_NOFILE, &limit);
+    bool fine = limit.rlim_max >= FILES_GOOD;
+    good(d, fine, "open files: %lu%s", (unsigned long)limit.rlim_max,
+         fine ? "" : "; each connection needs one: raise LimitNOFILE");
+}
+
+/* Each suspended call has a stack with a guard page. */
+static void look_at_maps(struct diagnosis *d)
+{
+    long maps = 0;
+    FILE *file = fopen("/proc/sys/vm/max_map_count", "re");
+    if (file == NULL || fscanf(file, "%ld", &maps) != 1)
+        maps = 0;
+    if (file != NULL)
+        fclose(file);
+    bool fine = maps / MAPS_PER_STACK >= app_config()->calls_in_flight;
+    good(d, fine, "vm.max_map_count: %ld, enough for %ld calls in flight%s",
+         maps, maps / MAPS_PER_STACK,
+         fine ? "" : "; PRBAL_CALLS_IN_FLIGHT is more");
+}
+
+static void look_at_nghttp2(struct diagnosis *d)
+{
+    const nghttp2_info *info = nghttp2_version(0);
+    bool fine = info->version_num >= NGHTTP2_GOOD;
+    good(d, fine, "nghttp2: %s%s", info->version_str,
+         fine ? "" : "; older than 1.52.0-1+deb12u3 with its fixes for floods");
+}
+
+static void look_at_memory(struct diagnosis *d)
+{
+    struct sysinfo info = {0};
+    sysinfo(&info);
+    unsigned long mib = info.totalram * info.mem_unit >> 20;
+    good(d, mib >= MEMORY_GOOD_MIB, "memory: %lu MiB, %ld cores", mib,
+         sysconf(_SC_NPROCESSORS_ONLN));
+}
+
+static void look_at_disk(struct diagnosis *d)
+{
+    struct statvfs info;
+    const char *folder = app_data_folder();
+    if (statvfs(folder, &info) != 0) {
+        good(d, errno == ENOENT, "data folder: %s (%s)", folder,
+             errno == ENOENT ? "the first start makes it" : strerror(errno));
+        return;
+    }
+    unsigned long mib = info.f_bavail * info.f_frsize >> 20;
+    good(d, mib >= DISK_GOOD_MIB, "data folder: %s, %lu MiB free", folder, mib);
+}
+
+static void look_at_link(struct diagnosis *d, struct db_admin *link)
+{
+    char text[256] = "", error[COMMAND_ERROR_BYTES];
+    db_admin_text(link,
+                  "select format('PostgreSQL %s, %s of %s connections in use', "
+                  "current_setting('server_version'), (select count(*) from "
+                  "pg_stat_activity), current_setting('max_connections'))",
+                  NULL, text, sizeof text, error, sizeof error);
+    good(d, db_admin_version(link) >= 150000, "%s", text);
+    db_admin_text(link,
+                  "select coalesce(string_agg(w || coalesce(' ' || "
+                  "a.default_version, ' MISSING'), ', ' order by w), '') from "
+                  "unnest(array['postgis', 'pg_trgm', 'btree_gist', 'citext', "
+                  "'pgcrypto']) w left join pg_available_extensions a on "
+                  "a.name = w",
+                  NULL, text, sizeof text, error, sizeof error);
+    good(d, strstr(text, "MISSING") == NULL, "extensions: %s", text);
+    db_admin_text(link,
+                  "select pg_size_pretty(pg_database_size(current_database()))",
+                  NULL, text, sizeof text, error, sizeof error);
+    good(d, true, "database: %s", text);
+}
+
+static void look_at_database(struct diagnosis *d)
+{
+    char error[COMMAND_ERROR_BYTES];
+    struct database database;
+    struct db_admin *link = NULL;
+    bool opened = database_open(&database, true, error, sizeof error);
+    if (opened)
+        link = db_admin_open(database.url, error, sizeof error);
+    if (link != NULL) {
+        look_at_link(d, link);
+    } else {
+        printf("FAIL  %s\n", error);
+        d->failures++;
+    }
+    db_admin_close(link);
+    if (opened)
+        database_close(&database);
+}
+
+static int run(const char *const *arguments)
+{
+    if (*arguments != NULL)
+        return command_misused(&command_doctor, *arguments);
+    struct diagnosis d = {0};
+    look_at_memory(&d);
+    look_at_files(&d);
+    look_at_maps(&d);
+    look_at_nghttp2(&d);
+    look_at_disk(&d);
+    look_at_database(&d);
+    if (d.failures > 0)
+        return command_fail("it cannot work like this.");
+    if (d.remarks > 0)
+        printf("\nIt works; %d thing%s could be better.\n", d.remarks,
+               d.remarks == 1 ? "" : "s");
+    return COMMAND_DONE;
+}
+
+const struct command command_doctor = {
+    .name = "doctor",
+    .summary = "Looks at the machine: limits, libraries, PostgreSQL, disk",
+    .arguments = "",
+    .help = "Each line begins with ok, look (it works, but could be better) or "
+            "FAIL.  The exit\nstatus is 1 only after a FAIL.\n",
+    .run = run,
+};

@@ -1,0 +1,358 @@
+#include "db/migrate.h"
+#include "prbal/v1/registry.rpc.h"
+#include "rpc/server.h"
+#include "services/app.h"
+#include "services/certificate.h"
+#include "services/commands/command.h"
+#include "services/commands/database.h"
+#include "services/commands/review.h"
+#include "services/keys.h"
+#include "services/seed/seed.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { PATH_BYTES = 1024, SUPERVISE_S = 1, OPEN_FILES_WANTED = 65536 };
+
+/* What runs, in the order in which it was started. */
+struct serving {
+    struct database database;
+    struct app app;
+    struct rpc_server *server;
+    char certificate[PATH_BYTES], key[PATH_BYTES];
+    char error[COMMAND_ERROR_BYTES];
+};
+
+__attribute__((format(printf, 2, 3))) static void say(const char *what,
+                                                      const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    printf("%-12s ", what);
+    vprintf(format, args);
+    printf("\n");
+    va_end(args);
+}
+
+static bool is_development(void)
+{
+    return app_config()->environment == ENVIRONMENT_DEVELOPMENT;
+}
+
+/* --- the steps of a start
+ * -----------------------------------------------------
+ */
+
+/* Each connection is a file; the soft limit is often 1024. */
+static bool raise_file_limit(struct serving *s)
+{
+    (void)s;
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return true;
+    rlim_t wanted = OPEN_FILES_WANTED;
+    if (limit.rlim_max < wanted)
+        wanted = limit.rlim_max;
+    if (limit.rlim_cur < wanted) {
+        limit.rlim_cur = wanted;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+    return true;
+}
+
+static bool check_settings(struct serving *s)
+{
+    return is_development() || review_settings(s->error, sizeof s->error);
+}
+
+static bool open_database(struct serving *s)
+{
+    bool private = *app_config()->database_url == '\0';
+    if (private)
+        say("database", "starting a private PostgreSQL in %s",
+            app_data_folder());
+    if (!database_open(&s->database, false, s->error, sizeof s->error))
+        return false;
+    if (private)
+        say("database", "PostgreSQL is up (process %d); `prbald psql` opens it",
+            embedded_pid(s->database.embedded));
+    else
+        say("database", "PostgreSQL of PRBAL_DATABASE_URL");
+    s->app.database_url = s->database.url;
+    return true;
+}
+
+static bool migrate(struct serving *s)
+{
+    int applied = db_migrate(s->database.url, true, s->error, sizeof s->error);
+    if (applied > 0)
+        say("migrations", "%d applied", applied);
+    return applied >= 0;
+}
+
+static bool seed_once(struct serving *s)
+{
+    if (!is_development())
+        return true;
+    struct seed_result result;
+    if (!seed_if_empty(s->database.url, &result, s->error, sizeof s->error))
+        return false;
+    if (result.account_count > 0)
+        say("seed",
+            "%d demo accounts, %d services; sign in as %s with password %s",
+            result.account_count, result.service_count, SEED_DEMO_EMAIL,
+            SEED_DEMO_PASSWORD);
+    return true;
+}
+
+static bool load_keys(struct serving *s)
+{
+    char folder[PATH_BYTES];
+    snprintf(folder, sizeof folder, "%s/keys", app_data_folder());
+    return keys_load(folder, s->error, sizeof s->error);
+}
+
+static bool find_certificate(struct serving *s)
+{
+    const struct app_config *config = app_config();
+    if (config->listen_mode == LISTEN_MODE_H2C)
+        return true;
+    snprintf(s->certificate, sizeof s->certificate, "%s", config->tls_cert);
+    snprintf(s->key, sizeof s->key, "%s", config->tls_key);
+    if (*config->tls_cert != '\0')
+        return true;
+
+    char folder[PATH_BYTES - 16];
+    snprintf(folder, sizeof folder, "%s/tls", app_data_folder());
+    snprintf(s->certificate, sizeof s->certificate, "%s/cert.pem", folder);
+    snprintf(s->key, sizeof s->key, "%s/key.pem", folder);
+    return certificate_ensure(folder, s->error, sizeof s->error);
+}
+
+static bool create_server(struct serving *s)
+{
+    static const struct rpc_registry *const registries[] = {&prbal_registry,
+                                                            NULL};
+    const struct app_config *config = app_config();
+    const struct rpc_server_options options = {
+        .registries = registries,
+        .hooks = app_hooks(),
+        .application = &s->app,
+        .error_domain = "prbal",
+        .loop_count = (int)config->loops,
+        .reflection = config->reflection == SWITCH_ON ||
+                      (config->reflection == SWITCH_AUTO && is_development()),
+        .message_bytes_max = (uint32_t)config->message_bytes,
+        .streams_max = (uint32_t)config->streams,
+        .connections_max = (uint32_t)config->connections,
+        .connections_per_ip_max = (uint32_t)config->connections_per_ip,
+        .calls_in_flight_max = (uint32_t)config->calls_in_flight,
+        .memory_bytes_max = (uint64_t)config->memory_bytes,
+        .drain_ms = (uint32_t)config->drain_ms,
+    };
+    s->server = rpc_server_create(&options);
+    return true;
+}
+
+static bool listen_for_calls(struct serving *s)
+{
+    static const rpc_listen_mode modes[] = {
+        [LISTEN_MODE_TLS] = RPC_LISTEN_TLS,
+        [LISTEN_MODE_H2C] = RPC_LISTEN_H2C,
+        [LISTEN_MODE_BOTH] = RPC_LISTEN_BOTH,
+    };
+    const struct app_config *config = app_config();
+    if (config->listen_mode != LISTEN_MODE_H2C &&
+        !rpc_server_use_tls(s->server, s->certificate, s->key, s->error,
+                            sizeof s->error))
+        return false;
+    int port =
+        rpc_server_listen(s->server, config->listen, modes[config->listen_mode],
+                          s->error, sizeof s->error);
+    if (port < 0)
+        return false;
+    say("listening", "%s, %s", config->listen,
+        config->listen_mode == LISTEN_MODE_TLS   ? "TLS"
+        : config->listen_mode == LISTEN_MODE_H2C ? "clear text"
+                                                 : "TLS and clear text");
+    return true;
+}
+
+static bool start_server(struct serving *s)
+{
+    rpc_status status = rpc_server_start(s->server);
+    if (status.code == RPC_OK)
+        return true;
+    snprintf(s->error, sizeof s->error, "%s", status.message);
+    return false;
+}
+
+/* What a newcomer can type next. */
+static void say_what_to_try(const struct serving *s)
+{
+    const struct app_config *config = app_config();
+    say("ready", "stop with Ctrl-C\n");
+    if (!is_development() || strncmp(config->listen, "unix:", 5) == 0)
+        return;
+    const char *port = strrchr(config->listen, ':');
+    printf("Try it:\n\n  grpcurl ");
+    if (config->listen_mode == LISTEN_MODE_H2C)
+        printf("-plaintext");
+    else
+        printf("-cacert %s", s->certificate);
+    printf(" localhost%s prbal.v1.SystemService/GetServerInfo\n\n",
+           port != NULL ? port : "");
+}
+
+/* --- until it is told to stop ------------------------------------------------
+ */
+
+static sigset_t stop_signals(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGCHLD);
+    return set;
+}
+
+/* The signal that came, or 0 after a second. */
+static int next_signal(void)
+{
+    const sigset_t set = stop_signals();
+    const struct timespec second = {.tv_sec = SUPERVISE_S};
+    int number = sigtimedwait(&set, NULL, &second);
+    return number > 0 ? number : 0;
+}
+
+static void supervise(struct serving *s)
+{
+    for (;;) {
+        int number = next_signal();
+        if (number != 0 && number != SIGCHLD) {
+            say("stopping", "%s; once more to stop at once", strsignal(number));
+            return;
+        }
+        if (s->database.embedded != NULL &&
+            !embedded_supervise(s->database.embedded))
+            say("database", "PostgreSQL has died and is started again");
+    }
+}
+
+struct stopping {
+    struct rpc_server *server;
+    pthread_t waiter;
+};
+
+static void *stop_server(void *argument)
+{
+    struct stopping *stopping = argument;
+    rpc_server_stop(stopping->server);
+    pthread_kill(stopping->waiter, SIGCHLD); /* ends its sigtimedwait() */
+    return NULL;
+}
+
+/* A second signal while calls are still being finished ends the process, and
+ * its PostgreSQL with it. */
+static void drain(struct serving *s)
+{
+    struct stopping stopping = {s->server, pthread_self()};
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, stop_server, &stopping) != 0) {
+        rpc_server_stop(s->server);
+        return;
+    }
+    while (pthread_tryjoin_np(thread, NULL) == EBUSY) {
+        int number = next_signal();
+        if (number != 0 && number != SIGCHLD) {
+            say("stopping", "at once");
+            _exit(128 + number);
+        }
+    }
+}
+
+typedef bool (*step)(struct serving *s);
+
+static const step steps[] = {
+    raise_file_limit, check_settings, open_database,    migrate,
+    seed_once,        load_keys,      find_certificate, create_server,
+    listen_for_calls, start_server,
+};
+
+static bool start(struct serving *s)
+{
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
+        if (!steps[i](s))
+            return false;
+    return true;
+}
+
+static void finish(struct serving *s)
+{
+    rpc_server_destroy(s->server);
+    keys_forget();
+    database_close(&s->database);
+}
+
+static int serve(struct serving *s)
+{
+    if (!start(s)) {
+        int status = command_fail("%s", s->error);
+        finish(s);
+        return status;
+    }
+    say_what_to_try(s);
+    supervise(s);
+    drain(s);
+    finish(s);
+    say("stopped", "all calls are answered");
+    return COMMAND_DONE;
+}
+
+static int run(const char *const *arguments)
+{
+    if (*arguments != NULL)
+        return command_misused(&command_serve, *arguments);
+    /* Before any thread exists: they all inherit it, and only the main thread
+     * hears of signals. */
+    const sigset_t set = stop_signals();
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+
+    say("prbald", "%s, %s, process %d", PRBAL_VERSION,
+        config_text(app_config_table(), "environment"), (int)getpid());
+    struct serving *s = calloc(1, sizeof *s);
+    if (s == NULL)
+        abort();
+    int status = serve(s);
+    free(s);
+    return status;
+}
+
+const struct command command_serve = {
+    .name = "serve",
+    .summary = "Serves the API until SIGINT or SIGTERM",
+    .arguments = "",
+    .help =
+        "Needs no settings: it starts a PostgreSQL of its own in the data "
+        "folder, brings\nit up to date, makes a certificate and signing keys, "
+        "and listens on\n127.0.0.1:50051.  The first start in development "
+        "fills "
+        "in demo data.\n\n"
+        "The first SIGINT or SIGTERM refuses new calls and lets running ones "
+        "finish for\nPRBAL_DRAIN (30s); a second one ends at once.  Nothing is "
+        "lost by SIGKILL either.\n\n"
+        "  PRBAL_DATABASE_URL  uses that PostgreSQL instead\n"
+        "  PRBAL_LISTEN        where to listen\n"
+        "  PRBAL_ENVIRONMENT   production refuses weak settings\n",
+    .run = run,
+};
