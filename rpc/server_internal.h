@@ -12,6 +12,7 @@
 
 struct rpc_limiter;
 struct method_table;
+struct reflection;
 struct rpc_net_server; /* listeners, certificates: rpc/net's */
 struct rpc_net_worker; /* the connections of one loop: rpc/net's */
 
@@ -52,6 +53,7 @@ struct rpc_net_ops {
 struct rpc_server {
     struct rpc_server_options options; /* zeros replaced by the defaults */
     struct method_table *methods;
+    struct reflection *reflection; /* NULL unless options.reflection */
     struct rpc_worker *workers;
     int worker_count;
     atomic_bool draining;
