@@ -1,0 +1,87 @@
+#include "db/lane.h"
+
+#include "db/pool_internal.h"
+
+static void fail_queue(struct lane *lane)
+{
+    struct statement *s;
+    while ((s = statement_list_take(&lane->queue)) != NULL)
+        statement_finish(s, STATEMENT_UNSENT);
+}
+
+static void on_changed(struct link *link)
+{
+    struct lane *lane = link_owner(link);
+    switch (link_state_of(link)) {
+    case LINK_UP:
+        lane_flush(lane);
+        return;
+    case LINK_CONNECTING: /* was lost, and is tried at once: what waits, waits
+                           */
+        return;
+    default:
+        fail_queue(lane);
+    }
+}
+
+void lane_init(struct lane *lane, struct db_pool *pool, bool shares)
+{
+    lane->pool = pool;
+    lane->shares = shares;
+    statement_list_init(&lane->queue);
+    lane->link = pool_link(pool, (struct link_options){
+                                     .settings = pool->lane_settings,
+                                     .keeps = true,
+                                     .changed = on_changed,
+                                     .owner = lane,
+                                 });
+}
+
+void lane_finish(struct lane *lane)
+{
+    link_destroy(lane->link);
+    lane->link = NULL;
+    fail_queue(lane);
+}
+
+void lane_flush(struct lane *lane)
+{
+    if (link_state_of(lane->link) != LINK_UP)
+        return;
+    bool open = false; /* something was sent since the last sync */
+    struct statement *s;
+    while ((s = statement_list_take(&lane->queue)) != NULL) {
+        if (s->call == NULL) { /* its arguments went with the call */
+            statement_destroy(s);
+            continue;
+        }
+        bool alone = s->alone || !lane->shares;
+        if (alone && open)
+            link_sync(lane->link);
+        link_send(lane->link, s);
+        if (alone)
+            link_sync(lane->link);
+        open = !alone;
+    }
+    if (open)
+        link_sync(lane->link);
+}
+
+static rpc_status refuse(struct statement *s, rpc_status status)
+{
+    statement_destroy(s);
+    return status;
+}
+
+rpc_status lane_run(struct lane *lane, struct statement *s)
+{
+    s->at_sync = !lane->shares;
+    link_open(lane->link);
+    if (link_state_of(lane->link) == LINK_WAITING)
+        return refuse(s, pool_unavailable(s->call));
+    if (lane->queue.count + link_in_flight(lane->link) >= LANE_IN_FLIGHT_MAX)
+        return refuse(s, rpc_fail_retry(s->call, RPC_RESOURCE_EXHAUSTED, 100,
+                                        "The database has too much to do."));
+    statement_list_add(&lane->queue, s);
+    return statement_wait(s);
+}

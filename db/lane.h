@@ -1,0 +1,43 @@
+#ifndef PRBAL_DB_LANE_H
+#define PRBAL_DB_LANE_H
+
+#include "db/link.h"
+
+/* One link that the statements of many calls share, each without a transaction
+ * of its own.
+ *
+ *   read lane    s s s s SYNC           one sync per pass of the loop:
+ * strangers share an implicit transaction write lane   s SYNC s SYNC s SYNC
+ * each its own transaction
+ *
+ * In a read lane an error skips what is behind it in the batch; each of those
+ * is sent again, `alone`.
+ *
+ * A statement that takes long would hold up those behind it.  So the server
+ * gives lanes little patience (LANE_STATEMENT_MS, LANE_LOCK_MS), and whoever
+ * runs into that runs once more on a leased link, with all of it. */
+struct lane {
+    struct db_pool *pool;
+    struct link *link;
+    bool shares; /* a read lane */
+    struct statement_list queue;
+};
+
+enum {
+    LANE_IN_FLIGHT_MAX = 1024,
+    LANE_STATEMENT_MS = 1000,
+    LANE_LOCK_MS = 100,
+};
+
+void lane_init(struct lane *lane, struct db_pool *pool, bool shares);
+void lane_finish(struct lane *lane);
+
+/* Suspends until the statement is done.  After RPC_OK it is the caller's to
+ * read and destroy; else it is gone.  RESOURCE_EXHAUSTED when the lane is full,
+ * UNAVAILABLE at once while PostgreSQL is known to be down. */
+rpc_status lane_run(struct lane *lane, struct statement *statement);
+
+/* Sends what was queued; the pool's flush hook calls it once per pass. */
+void lane_flush(struct lane *lane);
+
+#endif

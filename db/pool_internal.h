@@ -1,0 +1,65 @@
+#ifndef PRBAL_DB_POOL_INTERNAL_H
+#define PRBAL_DB_POOL_INTERNAL_H
+
+#include "db/constraint.h"
+#include "db/lane.h"
+#include "db/lease.h"
+#include "db/pool.h"
+#include "db/row_plan.h"
+#include "rpc/loop.h"
+
+/* What db/ shares within itself. */
+
+/* A read that takes long holds up its lane, so there is a second one to go
+ * round it. */
+enum { READ_LANES = 2 };
+
+/* What is known of a query once it has been prepared on this loop. */
+struct description {
+    uint32_t *oids;        /* of its parameters; NULL = not known */
+    struct row_plan *plan; /* NULL = not made */
+};
+
+struct db_pool {
+    struct loop *loop;
+    struct db_pool_options options;
+    char lane_settings[160], lease_settings[160];
+    struct lane reads[READ_LANES], writes;
+    struct leases leases;
+    struct description *descriptions; /* by query id */
+    size_t description_count;
+    struct constraints constraints;
+    struct loop_flush flush;
+    uint64_t statements, failures;
+};
+
+struct transaction;
+
+struct db {
+    struct rpc_call *call;
+    struct db_pool *pool;
+    struct transaction *tx; /* NULL: the pool */
+    /* The message of the last status that a conflict made; kept in the call's
+     * first db, so that it outlives the transaction. */
+    const char *retryable;
+};
+
+/* Makes a link with the pool's settings; `owner`, `changed` and the like come
+ * from the caller. */
+struct link *pool_link(struct db_pool *pool, struct link_options options);
+
+/* UNAVAILABLE, come back later. */
+rpc_status pool_unavailable(struct rpc_call *call);
+bool pool_is_down(const struct db_pool *pool);
+
+/* The entry of a query; it moves when another one is asked for. */
+struct description *pool_description(struct db_pool *pool,
+                                     const struct db_query *query);
+void pool_forget(struct db_pool *pool, const struct db_query *query);
+
+/* Runs a statement that takes no parameters in the read lane; suspends.  The
+ * result is the caller's to PQclear(). */
+rpc_status pool_read(struct db_pool *pool, struct rpc_call *call,
+                     const struct db_query *query, PGresult **result);
+
+#endif
