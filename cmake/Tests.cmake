@@ -5,6 +5,11 @@ file(GLOB rpc_tests CONFIGURE_DEPENDS tests/rpc/*_test.c)
 file(GLOB db_tests CONFIGURE_DEPENDS tests/db/*_test.c)
 file(GLOB services_tests CONFIGURE_DEPENDS tests/services/*_test.c)
 
+string(JOIN ";" sanitizer_options
+  ASAN_OPTIONS=handle_segv=2:detect_stack_use_after_return=0
+  UBSAN_OPTIONS=print_stacktrace=1
+  TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1)
+
 function(prbal_test source folder)
   get_filename_component(name ${source} NAME_WE)
   add_executable(${folder}_${name} ${source})
@@ -13,8 +18,14 @@ function(prbal_test source folder)
   add_test(NAME ${folder}/${name} COMMAND ${folder}_${name})
   set_tests_properties(${folder}/${name} PROPERTIES
     LABELS ${folder} TIMEOUT 120
-    ENVIRONMENT "ASAN_OPTIONS=handle_segv=2:detect_stack_use_after_return=0;UBSAN_OPTIONS=print_stacktrace=1")
+    ENVIRONMENT "${sanitizer_options}")
+  add_dependencies(${folder}_tests ${folder}_${name})
 endfunction()
+
+# `ninja rpc_tests` builds what `ctest -L rpc` runs.
+add_custom_target(rpc_tests)
+add_custom_target(db_tests)
+add_custom_target(services_tests)
 
 foreach(test ${rpc_tests})
   prbal_test(${test} rpc test_api)
@@ -30,6 +41,23 @@ target_link_libraries(testkit PRIVATE prbal_warnings
 foreach(test ${services_tests})
   prbal_test(${test} services testkit)
 endforeach()
+
+# Valgrind sees what optimised code does with memory; the sanitizers' own
+# builds would only get in its way.
+find_program(VALGRIND valgrind)
+if(VALGRIND AND NOT PRBAL_SANITIZE)
+  foreach(test ${rpc_tests})
+    get_filename_component(name ${test} NAME_WE)
+    add_test(NAME valgrind/${name}
+      COMMAND ${VALGRIND} -q --error-exitcode=9 --leak-check=full
+              $<TARGET_FILE:rpc_${name}>)
+    set_tests_properties(valgrind/${name} PROPERTIES LABELS valgrind TIMEOUT 300)
+  endforeach()
+endif()
+
+# with_postgres COMMAND: a PostgreSQL for a whole test run.
+add_executable(with_postgres tests/testkit/with_postgres.c)
+target_link_libraries(with_postgres PRIVATE db prbal_warnings)
 
 # One libFuzzer program a file; `cmake --preset fuzz` builds them.
 if(PRBAL_FUZZ)

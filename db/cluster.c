@@ -180,7 +180,8 @@ static void find_debian(struct cluster *c, int wanted)
     if (glob("/usr/lib/postgresql/*/bin", 0, NULL, &found) != 0)
         return;
     for (size_t i = 0; i < found.gl_pathc; i++) {
-        int major = atoi(found.gl_pathv[i] + strlen("/usr/lib/postgresql/"));
+        int major = 0;
+        sscanf(found.gl_pathv[i], "/usr/lib/postgresql/%d/bin", &major);
         bool better = wanted != 0 ? major == wanted : major > c->major;
         if (!better || major < OLDEST_MAJOR || !has_programs(found.gl_pathv[i]))
             continue;

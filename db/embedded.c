@@ -264,13 +264,14 @@ static bool take_lock(struct embedded *e, bool *busy,
                dprintf(e->lock, "%d\n", (int)getpid()) > 0;
     *busy = true;
     char owner[16] = "";
-    (void)!read(e->lock, owner, sizeof owner - 1);
+    ssize_t length = read(e->lock, owner, sizeof owner - 1);
+    owner[length > 0 ? strcspn(owner, "\n") : 0] = '\0';
     close(e->lock);
     e->lock = -1;
     return cluster_fail(error,
-                        "Another prbald (process %d) is using the data folder "
+                        "Another prbald (process %s) is using the data folder "
                         "%s.",
-                        atoi(owner), e->cluster.folder);
+                        *owner != '\0' ? owner : "?", e->cluster.folder);
 }
 
 /* The owner may just be starting. */
