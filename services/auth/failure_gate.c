@@ -3,11 +3,10 @@
  * that nobody can pick his neighbour. */
 #include "services/auth/failure_gate.h"
 
-#include <arpa/inet.h>
+#include "services/auth/peer.h"
+
 #include <openssl/rand.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum {
     SLOTS = 4096,
@@ -34,26 +33,10 @@ void failure_gate_destroy(struct failure_gate *gate)
     free(gate);
 }
 
-void failure_gate_network(const char *peer, char network[64])
-{
-    const char *colon = strrchr(peer, ':');
-    size_t length = colon != NULL ? (size_t)(colon - peer) : strlen(peer);
-    snprintf(network, 64, "%.*s", (int)(length < 63 ? length : 63), peer);
-    size_t end = strlen(network);
-    if (network[0] != '[' || network[end - 1] != ']')
-        return;
-    network[end - 1] = '\0';
-    struct in6_addr address;
-    if (inet_pton(AF_INET6, network + 1, &address) != 1)
-        return;
-    memset(&address.s6_addr[8], 0, 8);
-    inet_ntop(AF_INET6, &address, network, 64);
-}
-
 static size_t slot_of(const struct failure_gate *gate, const char *peer)
 {
-    char network[64];
-    failure_gate_network(peer, network);
+    char network[PEER_TEXT_BYTES];
+    peer_network(peer, network);
     uint64_t hash = gate->salt;
     for (const char *c = network; *c != '\0'; c++)
         hash = (hash ^ (uint8_t)*c) * 0x100000001B3u;

@@ -22,7 +22,4 @@ bool failure_gate_is_shut(const struct failure_gate *gate, const char *peer,
 void failure_gate_count(struct failure_gate *gate, const char *peer,
                         int64_t now_us);
 
-/* The address without the port; the first 64 bits of an IPv6 one. */
-void failure_gate_network(const char *peer, char network[64]);
-
 #endif

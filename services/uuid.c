@@ -1,0 +1,24 @@
+#include "services/uuid.h"
+
+#include "rpc/clock.h"
+
+#include <openssl/rand.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+char *uuid_create(struct arena *arena)
+{
+    uint8_t b[16];
+    if (RAND_bytes(b, sizeof b) != 1)
+        abort();
+    uint64_t now_ms = (uint64_t)clock_wall_us() / 1000;
+    for (int i = 0; i < 6; i++)
+        b[i] = (uint8_t)(now_ms >> (40 - 8 * i));
+    b[6] = (uint8_t)(0x70 | (b[6] & 0x0F)); /* version 7 */
+    b[8] = (uint8_t)(0x80 | (b[8] & 0x3F)); /* variant 10 */
+    return arena_printf(arena,
+                        "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-"
+                        "%02x%02x%02x%02x%02x%02x",
+                        b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8],
+                        b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+}
