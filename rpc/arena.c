@@ -69,6 +69,17 @@ static void block_give(struct block *b)
     spare_count++;
 }
 
+void arena_thread_finish(void)
+{
+    while (spare != NULL) {
+        struct block *b = spare;
+        spare = b->next;
+        UNPOISON(b->bytes, b->size);
+        free(b);
+    }
+    spare_count = 0;
+}
+
 struct arena *arena_create(void)
 {
     struct arena *arena = calloc(1, sizeof *arena);

@@ -37,6 +37,10 @@ char *arena_vprintf(struct arena *arena, const char *format, va_list args)
 /* Bytes taken from the system so far, for budgets. */
 size_t arena_bytes(const struct arena *arena);
 
+/* Frees the blocks that this thread keeps for reuse; called by a loop's thread
+ * before it ends. */
+void arena_thread_finish(void);
+
 #define ARENA_NEW(arena, type) ((type *)arena_alloc((arena), sizeof(type)))
 
 #endif

@@ -40,6 +40,11 @@ struct rpc_reply rpc_local_call(struct rpc_server *server, struct arena *arena,
 struct rpc_local;
 struct rpc_local *rpc_local_open(struct rpc_server *server, const char *path,
                                  const struct rpc_header *headers);
+/* With what grpc-timeout would say. */
+struct rpc_local *rpc_local_open_with_timeout(struct rpc_server *server,
+                                              const char *path,
+                                              const struct rpc_header *headers,
+                                              int64_t timeout_ms);
 void rpc_local_send(struct rpc_local *local, const void *request);
 void rpc_local_close_send(struct rpc_local *local);
 ProtobufCMessage *rpc_local_next(struct rpc_local *local, struct arena *arena,

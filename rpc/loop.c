@@ -163,15 +163,11 @@ void loop_timer_stop(struct loop_timer *timer)
 static void run_due_timers(struct loop *loop)
 {
     int64_t now = loop_now_us(loop);
-    int64_t lag = 0;
     while (loop->timer_count > 0 && loop->heap[0]->due_us <= now) {
         struct loop_timer *timer = loop->heap[0];
-        if (now - timer->due_us > lag)
-            lag = now - timer->due_us;
         heap_remove(loop, timer);
         timer->fn(timer);
     }
-    atomic_store_explicit(&loop->lag_us, lag, memory_order_relaxed);
 }
 
 static void on_alarm(uv_timer_t *alarm)
@@ -210,8 +206,17 @@ static void on_again(uv_idle_t *again)
     (void)again;
 }
 
+/* A quarter of each new pass: one slow pass is forgiven, four are not. */
+static void measure_pass(struct loop *loop, int64_t began_us)
+{
+    int64_t lag_us = loop_lag_us(loop);
+    lag_us += (clock_monotonic_us() - began_us - lag_us) / 4;
+    atomic_store_explicit(&loop->lag_us, lag_us, memory_order_relaxed);
+}
+
 static void run_pass(struct loop *loop)
 {
+    int64_t began_us = loop_now_us(loop); /* callbacks may have read it */
     loop->now_us = 0;
     int rounds = 0;
     do {
@@ -220,6 +225,7 @@ static void run_pass(struct loop *loop)
         run_flushes(loop);
     } while (rounds < ROUNDS_MAX && co_pool_is_ready(loop->coroutines));
 
+    measure_pass(loop, began_us);
     if (co_pool_is_ready(loop->coroutines))
         uv_idle_start(&loop->again, on_again);
     else

@@ -25,8 +25,8 @@ uv_loop_t *loop_uv(struct loop *loop);
 struct co_pool;
 struct co_pool *loop_co_pool(struct loop *loop);
 
-/* How late the last due timer fired, in microseconds: the loop's own measure of
- * being overloaded.  0 when nothing was late lately.  From any thread. */
+/* How long a pass takes of late, in microseconds: what everyone who comes now
+ * will wait at least.  From any thread. */
 int64_t loop_lag_us(const struct loop *loop);
 
 /* Runs until loop_stop().  loop_stop() may be called from any thread. */

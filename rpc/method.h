@@ -9,7 +9,8 @@
 #include <stdint.h>
 
 /* The method table: written by protoc-gen-prbal from the .proto files, one
- * row a method.  Nothing in the runtime is told of a method in any other way. */
+ * row a method.  Nothing in the runtime is told of a method in any other way.
+ */
 
 struct rpc_in;
 struct rpc_out;
@@ -28,6 +29,9 @@ typedef enum {
 enum {
     RPC_ACCESS_OPEN = 1u << 1,   /* the token is not even read */
     RPC_ACCESS_PUBLIC = 1u << 2, /* no token is needed; a bad one is refused */
+    /* Signed in, with nothing verified yet.  A caller who is only this is told
+     * to verify, where another role is asked for. */
+    RPC_ACCESS_PENDING = 1u << 3,
 };
 
 struct rpc_method {

@@ -42,6 +42,18 @@ struct rpc_server_options {
     uint32_t calls_in_flight_max;    /* 10,000: then RESOURCE_EXHAUSTED */
     uint64_t memory_bytes_max;       /* 512 MiB of bodies, queues and arenas */
     uint32_t drain_ms;               /* 30,000 */
+    uint32_t unary_ms_max;           /* 60,000; the longest unary deadline */
+    uint32_t queue_delay_ms_max; /* 1,000; a loop slower than this refuses */
+
+    /* Token buckets over all unary methods, besides those of single methods.
+     * Here 0 means none. */
+    uint32_t signed_in_per_hour;
+    uint32_t anonymous_per_hour; /* by address */
+
+    /* Roles in words for "only ... may do this", by bit number, 32 of them,
+     * NULL where there is none; NULL altogether gives a sentence without names.
+     */
+    const char *const *role_names;
 };
 
 /* The text arguments must outlive the server. */

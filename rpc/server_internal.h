@@ -10,9 +10,10 @@
 
 /* The server as the files of rpc/ see it. */
 
-struct rpc_limiter;
+struct call_state;
 struct method_table;
 struct reflection;
+struct rpc_limiter;
 struct rpc_net_server; /* listeners, certificates: rpc/net's */
 struct rpc_net_worker; /* the connections of one loop: rpc/net's */
 
@@ -23,15 +24,22 @@ struct rpc_worker {
     struct loop *loop;
     int index;
     uv_thread_t thread;
-    struct rpc_call *calls; /* all that are open or have a coroutine */
+    struct call_state *calls; /* all that are open or have a coroutine */
+    struct call_state *spare_calls;
+    int spare_call_count;
     struct rpc_tail *tails;
-    struct rpc_limiter *limiter;
+    struct rpc_tail *next_to_drain; /* while tails are asked to end */
     struct rpc_net_worker *net;
     uint32_t calls_in_flight; /* tails and tasks are not counted */
-    uint64_t memory_bytes;    /* bodies, queues and arenas of this loop */
+    uint32_t calls_in_flight_max;
+    uint64_t memory_bytes; /* bodies, queues and arenas of this loop */
     uint64_t memory_bytes_max;
+    struct loop_timer tick; /* once a second; often while draining */
+    int64_t drain_end_us;
     bool draining;
-    bool started;
+    bool aborted;  /* the drain's deadline has passed */
+    bool stopping; /* no call and no task begins any more */
+    bool stopped;
 };
 
 /* What the network side gives to the server.  Set by rpc_server_listen(); NULL
@@ -54,10 +62,12 @@ struct rpc_server {
     struct rpc_server_options options; /* zeros replaced by the defaults */
     struct method_table *methods;
     struct reflection *reflection; /* NULL unless options.reflection */
+    struct rpc_limiter *limiter;
     struct rpc_worker *workers;
     int worker_count;
     atomic_bool draining;
     atomic_bool ready; /* as the ready hook said last */
+    bool is_threaded;
     const struct rpc_net_ops *net_ops;
     struct rpc_net_server *net;
 };

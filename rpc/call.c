@@ -1,0 +1,623 @@
+/* The life of a call: from the transport's events to the handler and back. */
+#include "rpc/call_state.h"
+
+#include "rpc/clock.h"
+#include "rpc/co.h"
+#include "rpc/codec.h"
+#include "rpc/details.h"
+#include "rpc/hash.h"
+#include "rpc/observe.h"
+#include "rpc/validate.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- states are pooled per worker ------------------------------------------
+ */
+
+enum { SPARE_CALLS_MAX = 1024 };
+
+static void on_deadline(struct loop_timer *timer);
+
+static struct call_state *state_create(void)
+{
+    struct call_state *state = calloc(1, sizeof *state);
+    if (state == NULL)
+        abort();
+    state->call.arena = arena_create();
+    return state;
+}
+
+static struct call_state *state_reuse(struct rpc_worker *worker)
+{
+    struct call_state *state = worker->spare_calls;
+    if (state == NULL)
+        return state_create();
+    worker->spare_calls = state->next;
+    worker->spare_call_count--;
+    struct arena *arena = state->call.arena;
+    memset(state, 0, sizeof *state);
+    state->call.arena = arena;
+    return state;
+}
+
+static void link_state(struct rpc_worker *worker, struct call_state *state)
+{
+    state->worker = worker;
+    state->call.loop = worker->loop;
+    state->call.server = worker->server;
+    state->next = worker->calls;
+    if (state->next != NULL)
+        state->next->previous = state;
+    worker->calls = state;
+}
+
+struct call_state *call_state_take(struct rpc_worker *worker)
+{
+    struct call_state *state =
+        worker == NULL ? state_create() : state_reuse(worker);
+    if (worker != NULL)
+        link_state(worker, state);
+    snprintf(state->request_id, sizeof state->request_id, "%016llx",
+             (unsigned long long)hash_random());
+    state->call.request_id = state->request_id;
+    state->head.timeout_us = -1;
+    state->head.metadata_end = &state->head.metadata;
+    field_list_init(&state->headers);
+    field_list_init(&state->trailers);
+    state->in.state = state->out.state = state;
+    state->in.last = &state->in.first;
+    loop_timer_init(&state->deadline, on_deadline);
+    return state;
+}
+
+static void unlink_state(struct rpc_worker *worker, struct call_state *state)
+{
+    if (state->previous != NULL)
+        state->previous->next = state->next;
+    else
+        worker->calls = state->next;
+    if (state->next != NULL)
+        state->next->previous = state->previous;
+}
+
+static void state_destroy(struct call_state *state)
+{
+    arena_destroy(state->call.arena);
+    free(state);
+}
+
+void call_state_give(struct call_state *state)
+{
+    struct rpc_worker *worker = state->worker;
+    loop_timer_stop(&state->deadline);
+    stream_drop_received(state);
+    arena_destroy(state->in.arena);
+    if (worker == NULL) {
+        state_destroy(state);
+        return;
+    }
+    rpc_worker_give_memory(worker, state->charged_bytes);
+    unlink_state(worker, state);
+    if (worker->spare_call_count >= SPARE_CALLS_MAX) {
+        state_destroy(state);
+        return;
+    }
+    arena_reset(state->call.arena);
+    state->next = worker->spare_calls;
+    worker->spare_calls = state;
+    worker->spare_call_count++;
+}
+
+bool call_charge(struct call_state *state)
+{
+    size_t held = arena_bytes(state->call.arena) + state->queued_in_bytes;
+    if (state->in.arena != NULL)
+        held += arena_bytes(state->in.arena);
+    if (held <= state->charged_bytes) {
+        rpc_worker_give_memory(state->worker, state->charged_bytes - held);
+        state->charged_bytes = held;
+        return true;
+    }
+    if (!rpc_worker_take_memory(state->worker, held - state->charged_bytes))
+        return false;
+    state->charged_bytes = held;
+    return true;
+}
+
+/* --- the answer ------------------------------------------------------------
+ */
+
+/* What a handler must not have said, and what strangers must not read: the log
+ * keeps the real text. */
+static rpc_status public_status(const struct call_state *state,
+                                rpc_status status)
+{
+    if ((unsigned)status.code >= RPC_CODE_COUNT)
+        return (rpc_status){RPC_UNKNOWN, "the server made an unknown error"};
+    if (status.code == RPC_INTERNAL && state->handler_us != 0)
+        return (rpc_status){RPC_INTERNAL, "internal error"};
+    return status;
+}
+
+/* Clients that retry by themselves obey this trailer (gRFC A6). */
+static void add_pushback(struct call_state *state, rpc_status status)
+{
+    int64_t retry_ms = rpc_details_retry_ms(&state->call, status);
+    if (retry_ms < 0)
+        return;
+    char text[24];
+    int size =
+        snprintf(text, sizeof text, "%lld",
+                 (long long)(retry_ms > INT32_MAX ? INT32_MAX : retry_ms));
+    field_list_add(&state->trailers, state->call.arena,
+                   "grpc-retry-pushback-ms", text, (size_t)size);
+}
+
+static void send_answer(struct call_state *state, rpc_status status)
+{
+    struct rpc_call *call = &state->call;
+    struct rpc_transport *transport = call->transport;
+    if (transport == NULL)
+        return;
+    struct rpc_answer answer = {.code = status.code, .message = status.message};
+    if (status.code != RPC_OK) {
+        add_pushback(state, status);
+        answer.details = rpc_details_encode(call, status, &answer.details_size);
+    }
+    answer.headers = state->headers.first;
+    answer.trailers = state->trailers.first;
+    call->transport = NULL;
+    transport->call = NULL;
+    transport->ops->finish(transport, &answer);
+}
+
+static void answer(struct call_state *state, rpc_status status)
+{
+    loop_timer_stop(&state->deadline);
+    observe_call(state, status);
+    send_answer(state, public_status(state, status));
+    if (state->is_counted)
+        state->worker->calls_in_flight--;
+    state->is_counted = false;
+    state->phase = CALL_ANSWERED;
+}
+
+/* --- the coroutine ---------------------------------------------------------
+ */
+
+static rpc_status run_unary(struct call_state *state)
+{
+    struct rpc_call *call = &state->call;
+    ProtobufCMessage *res = codec_new(call->arena, call->method->response);
+    TRY(call->method->unary(call, state->request, res));
+    TRY(rpc_alive(call));
+    call_send(state, res);
+    return RPC_SUCCESS;
+}
+
+static rpc_status run_client_stream(struct call_state *state)
+{
+    struct rpc_call *call = &state->call;
+    ProtobufCMessage *res = codec_new(call->arena, call->method->response);
+    TRY(call->method->client_stream(call, &state->in, res));
+    TRY(rpc_alive(call));
+    call_send(state, res);
+    return RPC_SUCCESS;
+}
+
+static rpc_status run_handler(struct call_state *state)
+{
+    struct rpc_call *call = &state->call;
+    const struct rpc_method *method = call->method;
+    if (state->request != NULL)
+        TRY(rpc_validate(call, method->rules, state->request));
+
+    state->handler_us = loop_now_us(call->loop);
+    switch (method->kind) {
+    case RPC_UNARY:
+        return run_unary(state);
+    case RPC_SERVER_STREAM:
+        return method->server_stream(call, state->request, &state->out);
+    case RPC_CLIENT_STREAM:
+        return run_client_stream(state);
+    case RPC_BIDI_STREAM:
+        return method->bidi(call, &state->in, &state->out);
+    }
+    abort();
+}
+
+static void run_defers(struct rpc_call *call)
+{
+    while (call->defers != NULL) {
+        struct rpc_defer *d = call->defers;
+        call->defers = d->next;
+        d->fn(d->argument);
+    }
+}
+
+static void begin(struct rpc_call *call)
+{
+    if (call->server != NULL && call->server->options.hooks.begin != NULL)
+        call->server->options.hooks.begin(call);
+}
+
+/* The client hears its answer before the defers run: they give back what the
+ * call had, and may take a round trip for it. */
+static void call_main(void *argument)
+{
+    struct call_state *state = argument;
+    struct rpc_call *call = &state->call;
+    begin(call);
+    rpc_status status = call->ended;
+    if (status.code == RPC_OK)
+        status = run_handler(state);
+    if (call->ended.code != RPC_OK)
+        status = call->ended;
+    if (state->phase != CALL_ANSWERED)
+        answer(state, status);
+    run_defers(call);
+    call_state_give(state);
+}
+
+static void task_main(void *argument)
+{
+    struct call_state *state = argument;
+    begin(&state->call);
+    state->task(&state->call, state->task_argument);
+    run_defers(&state->call);
+    call_state_give(state);
+}
+
+struct rpc_call *rpc_task(struct rpc_server *server, struct loop *loop,
+                          void (*fn)(struct rpc_call *call, void *argument),
+                          void *argument)
+{
+    struct rpc_worker *worker = server == NULL ? NULL : rpc_worker_of(loop);
+    if (worker != NULL && worker->stopping)
+        return NULL;
+    struct call_state *state = call_state_take(worker);
+    state->call.loop = loop;
+    state->call.server = server;
+    state->call.peer = "task";
+    state->phase = CALL_RUNNING;
+    state->task = fn;
+    state->task_argument = argument;
+    state->call.co = co_spawn(loop, task_main, state);
+    if (state->call.co != NULL)
+        return &state->call;
+    call_state_give(state);
+    return NULL;
+}
+
+/* --- events from the transport ----------------------------------------------
+ */
+
+/* For a call that no coroutine runs yet. */
+static void refuse(struct call_state *state, rpc_status status)
+{
+    answer(state, status);
+    call_state_give(state);
+}
+
+static bool start(struct call_state *state)
+{
+    struct rpc_call *call = &state->call;
+    call->co = co_spawn(call->loop, call_main, state);
+    if (call->co == NULL) {
+        refuse(state, rpc_fail_retry(call, RPC_RESOURCE_EXHAUSTED, 1000,
+                                     "the server has no stack left"));
+        return false;
+    }
+    state->phase = CALL_RUNNING;
+    return true;
+}
+
+struct rpc_head *rpc_transport_begin(struct rpc_transport *transport,
+                                     struct rpc_worker *worker)
+{
+    struct call_state *state = call_state_take(worker);
+    state->call.transport = transport;
+    transport->call = &state->call;
+    return &state->head;
+}
+
+void rpc_transport_add_metadata(struct rpc_transport *transport,
+                                const char *name, size_t name_size,
+                                const char *value, size_t value_size)
+{
+    if (transport->call == NULL)
+        return;
+    struct call_state *state = call_state_of(transport->call);
+    struct arena *arena = state->call.arena;
+    struct rpc_field *field = ARENA_NEW(arena, struct rpc_field);
+    field->name = arena_strndup(arena, name, name_size);
+    field->value = arena_strndup(arena, value, value_size);
+    field->name_size = (uint32_t)name_size;
+    field->value_size = (uint32_t)value_size;
+    *state->head.metadata_end = field;
+    state->head.metadata_end = &field->next;
+}
+
+static void start_deadline(struct call_state *state)
+{
+    struct rpc_call *call = &state->call;
+    if (call->deadline_us == 0)
+        return;
+    int64_t left_us = call->deadline_us - loop_now_us(call->loop);
+    loop_timer_start(call->loop, &state->deadline, (left_us + 999) / 1000);
+}
+
+static bool reads_stream(const struct rpc_method *method)
+{
+    return method->kind == RPC_CLIENT_STREAM || method->kind == RPC_BIDI_STREAM;
+}
+
+bool rpc_transport_open(struct rpc_transport *transport)
+{
+    struct call_state *state = call_state_of(transport->call);
+    state->start_us = loop_now_us(state->call.loop);
+    state->call.peer = state->head.peer;
+    rpc_status status = gate_pass(state);
+    if (status.code != RPC_OK) {
+        refuse(state, status);
+        return false;
+    }
+    state->phase = CALL_BODY;
+    state->is_counted = true;
+    state->worker->calls_in_flight++;
+    start_deadline(state);
+    return !reads_stream(state->call.method) || start(state);
+}
+
+size_t rpc_transport_message_bytes_max(const struct rpc_transport *transport)
+{
+    if (transport->call == NULL)
+        return 0;
+    const struct rpc_call *call = transport->call;
+    uint32_t max = call->method == NULL ? 0 : call->method->request_bytes_max;
+    return max != 0 ? max : call->server->options.message_bytes_max;
+}
+
+rpc_status call_decode(struct call_state *state, struct arena *arena,
+                       const void *bytes, size_t size,
+                       ProtobufCMessage **message)
+{
+    struct codec_error error;
+    *message =
+        codec_decode(arena, state->call.method->request, bytes, size, &error);
+    if (*message == NULL)
+        return rpc_fail(&state->call, RPC_INVALID_ARGUMENT,
+                        "the request cannot be read: %s", error.text);
+    if (!call_charge(state))
+        return rpc_fail_retry(&state->call, RPC_RESOURCE_EXHAUSTED, 1000,
+                              "the server is short of memory");
+    return RPC_SUCCESS;
+}
+
+static void receive_single(struct call_state *state, const void *bytes,
+                           size_t size)
+{
+    if (state->phase != CALL_BODY)
+        return; /* behind the half-close: the transport's business */
+    rpc_status status;
+    if (state->request != NULL)
+        status = (rpc_status){RPC_UNIMPLEMENTED,
+                              "this method takes one request message"};
+    else
+        status =
+            call_decode(state, state->call.arena, bytes, size, &state->request);
+    if (status.code != RPC_OK)
+        refuse(state, status);
+}
+
+void rpc_transport_message(struct rpc_transport *transport, const void *bytes,
+                           size_t size, size_t window_bytes)
+{
+    if (transport->call == NULL) {
+        if (transport->tail != NULL)
+            transport->ops->consumed(transport, window_bytes);
+        return;
+    }
+    struct call_state *state = call_state_of(transport->call);
+    state->messages_in++;
+    state->bytes_in += size;
+    if (reads_stream(state->call.method)) {
+        stream_receive(state, bytes, size, window_bytes);
+        return;
+    }
+    transport->ops->consumed(transport, window_bytes);
+    receive_single(state, bytes, size);
+}
+
+void rpc_transport_half_close(struct rpc_transport *transport)
+{
+    if (transport->call == NULL)
+        return;
+    struct call_state *state = call_state_of(transport->call);
+    state->in.half_closed = true;
+    if (state->phase == CALL_RUNNING)
+        rpc_wake(&state->call);
+    else if (state->request == NULL)
+        refuse(state, (rpc_status){RPC_UNIMPLEMENTED,
+                                   "this method needs a request message"});
+    else
+        start(state);
+}
+
+void rpc_transport_fail(struct rpc_transport *transport, rpc_code code,
+                        const char *message)
+{
+    if (transport->call != NULL)
+        rpc_end(transport->call, code, message);
+    else if (transport->tail != NULL)
+        tail_lost(transport->tail, code, message);
+}
+
+void rpc_transport_lost(struct rpc_transport *transport, rpc_code code,
+                        const char *message)
+{
+    struct rpc_call *call = transport->call;
+    struct rpc_tail *tail = transport->tail;
+    transport->call = NULL;
+    transport->tail = NULL;
+    if (call != NULL) {
+        call->transport = NULL;
+        rpc_end(call, code, message);
+    } else if (tail != NULL) {
+        tail_lost(tail, code, message);
+    }
+}
+
+void rpc_transport_writable(struct rpc_transport *transport)
+{
+    if (transport->call != NULL)
+        rpc_wake(transport->call);
+}
+
+/* --- ending and waiting ------------------------------------------------------
+ */
+
+void rpc_end(struct rpc_call *call, rpc_code code, const char *message)
+{
+    struct call_state *state = call_state_of(call);
+    if (call->ended.code != RPC_OK)
+        return;
+    call->ended = (rpc_status){code, arena_strdup(call->arena, message)};
+    if (call->co != NULL)
+        co_wake(call->co);
+    else if (state->phase == CALL_HEADERS && call->transport == NULL)
+        call_state_give(state); /* nobody has counted it yet */
+    else
+        refuse(state, call->ended);
+}
+
+static void on_deadline(struct loop_timer *timer)
+{
+    struct call_state *state =
+        (struct call_state *)((char *)timer -
+                              offsetof(struct call_state, deadline));
+    rpc_end(&state->call, RPC_DEADLINE_EXCEEDED, "the deadline has passed");
+}
+
+rpc_status rpc_alive(const struct rpc_call *call)
+{
+    return call->ended;
+}
+
+rpc_status rpc_wait(struct rpc_call *call, const bool *done)
+{
+    while (!*done) {
+        if (call->ended.code != RPC_OK)
+            return call->ended;
+        co_park();
+    }
+    return RPC_SUCCESS;
+}
+
+void rpc_wait_always(struct rpc_call *call, const bool *done)
+{
+    (void)call;
+    while (!*done)
+        co_park();
+}
+
+void rpc_wake(struct rpc_call *call)
+{
+    if (call->co != NULL)
+        co_wake(call->co);
+}
+
+struct sleeper {
+    struct loop_timer timer;
+    struct rpc_call *call;
+    bool done;
+};
+
+static void on_sleep_over(struct loop_timer *timer)
+{
+    struct sleeper *sleeper = (struct sleeper *)timer;
+    sleeper->done = true;
+    rpc_wake(sleeper->call);
+}
+
+rpc_status rpc_sleep(struct rpc_call *call, int64_t ms)
+{
+    struct sleeper sleeper = {.call = call};
+    loop_timer_init(&sleeper.timer, on_sleep_over);
+    loop_timer_start(call->loop, &sleeper.timer, ms);
+    rpc_status status = rpc_wait(call, &sleeper.done);
+    loop_timer_stop(&sleeper.timer);
+    return status;
+}
+
+struct offload {
+    uv_work_t work;
+    struct rpc_call *call;
+    void (*fn)(void *argument);
+    void *argument;
+    bool done;
+};
+
+static atomic_int offloads_waiting;
+
+static void on_pool_thread(uv_work_t *work)
+{
+    struct offload *offload = (struct offload *)work;
+    atomic_fetch_sub(&offloads_waiting, 1);
+    offload->fn(offload->argument);
+}
+
+static void on_offload_over(uv_work_t *work, int status)
+{
+    struct offload *offload = (struct offload *)work;
+    assert(status == 0);
+    offload->done = true;
+    rpc_wake(offload->call);
+}
+
+rpc_status rpc_offload(struct rpc_call *call, void (*fn)(void *argument),
+                       void *argument)
+{
+    TRY(rpc_alive(call));
+    if (atomic_fetch_add(&offloads_waiting, 1) >= RPC_OFFLOAD_MAX) {
+        atomic_fetch_sub(&offloads_waiting, 1);
+        return rpc_fail_retry(call, RPC_RESOURCE_EXHAUSTED, 1000,
+                              "the server is busy; try again shortly");
+    }
+    struct offload offload = {.call = call, .fn = fn, .argument = argument};
+    if (uv_queue_work(loop_uv(call->loop), &offload.work, on_pool_thread,
+                      on_offload_over) != 0)
+        abort();
+    rpc_wait_always(call, &offload.done);
+    return rpc_alive(call);
+}
+
+/* --- what handlers ask of their call -----------------------------------------
+ */
+
+void rpc_defer(struct rpc_call *call, void (*fn)(void *argument),
+               void *argument)
+{
+    struct rpc_defer *d = ARENA_NEW(call->arena, struct rpc_defer);
+    *d = (struct rpc_defer){fn, argument, call->defers};
+    call->defers = d;
+}
+
+void rpc_undefer(struct rpc_call *call, void *argument)
+{
+    for (struct rpc_defer **at = &call->defers; *at != NULL;
+         at = &(*at)->next) {
+        if ((*at)->argument == argument) {
+            *at = (*at)->next;
+            return;
+        }
+    }
+}
+
+bool rpc_is_draining(const struct rpc_call *call)
+{
+    return call->server != NULL && atomic_load(&call->server->draining);
+}

@@ -1,0 +1,471 @@
+#include "rpc/log.h"
+
+#include "rpc/clock.h"
+#include "rpc/log_ring.h"
+#include "rpc/methods.h"
+#include "rpc/metrics.h"
+#include "rpc/observe.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <uv.h>
+
+/* A record in a ring: this and then its texts, each with its NUL. */
+struct record {
+    int64_t wall_us;
+    const char *area; /* a literal; NULL = a call */
+    const char *path; /* a call's method, from the method table */
+    log_level level;
+    rpc_code code;
+    int64_t duration_us, wait_us; /* wait: from the headers to the handler */
+    uint64_t bytes_in, bytes_out;
+    uint32_t messages_in, messages_out;
+    char texts[]; /* text; for a call: message, caller, request id, peer */
+};
+
+enum {
+    WRITE_TICK_MS = 50,
+    BATCH_BYTES = 64 * 1024,
+    NAME_MAX_BYTES = 128, /* of a caller's or request's id, of an address */
+    FILE_NAME_MAX = 4096,
+};
+
+static struct {
+    struct log_options options;
+    atomic_int level; /* LOG_ERROR + 1 = off */
+    int fd;
+    size_t file_bytes;
+    uv_thread_t writer;
+    uv_mutex_t lock; /* of the list of rings and of the two conditions */
+    uv_cond_t wake;
+    atomic_bool is_asleep; /* the writer waits for a wake */
+    bool is_closing;
+    struct log_ring *rings;
+} the_log = {.level = LOG_ERROR + 1};
+
+static _Thread_local struct log_ring *my_ring;
+static uv_once_t once = UV_ONCE_INIT;
+static pthread_key_t ring_key;
+static metric dropped;
+
+/* --- the logging side -------------------------------------------------------
+ */
+
+static void abandon_ring(void *ring)
+{
+    atomic_store(&((struct log_ring *)ring)->is_abandoned, true);
+}
+
+static void set_up_once(void)
+{
+    if (uv_mutex_init(&the_log.lock) != 0 || uv_cond_init(&the_log.wake) != 0 ||
+        pthread_key_create(&ring_key, abandon_ring) != 0)
+        abort();
+    dropped = metrics_counter("log_dropped_total",
+                              "Log lines that found their ring full.", NULL);
+}
+
+/* A ring of this thread: one whose thread has ended is taken over. */
+static struct log_ring *find_ring(void)
+{
+    uv_mutex_lock(&the_log.lock);
+    struct log_ring *ring = the_log.rings;
+    while (ring != NULL && !atomic_load(&ring->is_abandoned))
+        ring = ring->next;
+    if (ring == NULL) {
+        ring = calloc(1, sizeof *ring);
+        if (ring == NULL)
+            abort();
+        ring->next = the_log.rings;
+        the_log.rings = ring;
+    }
+    atomic_store(&ring->is_abandoned, false);
+    uv_mutex_unlock(&the_log.lock);
+    pthread_setspecific(ring_key, ring);
+    return ring;
+}
+
+bool log_is_on(log_level level)
+{
+    return (int)level >=
+           atomic_load_explicit(&the_log.level, memory_order_relaxed);
+}
+
+static struct record *reserve(size_t texts_size)
+{
+    if (my_ring == NULL)
+        my_ring = find_ring();
+    struct record *r =
+        log_ring_reserve(my_ring, sizeof(struct record) + texts_size);
+    if (r == NULL)
+        metrics_add(dropped, 1);
+    return r;
+}
+
+/* Waking costs a system call, so a busy log is looked at by the clock: the
+ * writer asks to be woken only after it found nothing for a whole tick. */
+static void commit(void)
+{
+    log_ring_commit(my_ring);
+    atomic_thread_fence(memory_order_seq_cst);
+    if (!atomic_load_explicit(&the_log.is_asleep, memory_order_relaxed))
+        return;
+    uv_mutex_lock(&the_log.lock);
+    uv_cond_signal(&the_log.wake);
+    uv_mutex_unlock(&the_log.lock);
+}
+
+void log_text(log_level level, const char *area, const char *format, ...)
+{
+    if (!log_is_on(level))
+        return;
+    char text[LOG_TEXT_MAX];
+    va_list args;
+    va_start(args, format);
+    int size = vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (size < 0)
+        return;
+    size_t kept = (size_t)size < sizeof text ? (size_t)size : sizeof text - 1;
+    struct record *r = reserve(kept + 1);
+    if (r == NULL)
+        return;
+    *r = (struct record){
+        .wall_us = clock_wall_us(), .area = area, .level = level};
+    memcpy(r->texts, text, kept + 1);
+    commit();
+}
+
+static bool is_our_fault(rpc_code code)
+{
+    return (unsigned)code >= RPC_CODE_COUNT || code == RPC_UNKNOWN ||
+           code == RPC_INTERNAL || code == RPC_DATA_LOSS;
+}
+
+static char *append_text(char *at, const char *text, size_t size)
+{
+    memcpy(at, text, size);
+    at[size] = '\0';
+    return at + size + 1;
+}
+
+void log_call(const struct observed *o, rpc_status status, int64_t end_us)
+{
+    log_level level = is_our_fault(status.code) ? LOG_ERROR : LOG_INFO;
+    if (!log_is_on(level) ||
+        (level == LOG_INFO && the_log.options.without_calls))
+        return;
+    const char *message =
+        level == LOG_ERROR && status.message != NULL ? status.message : "";
+    const char *caller = o->caller_id == NULL ? "" : o->caller_id;
+    const char *request_id = o->request_id == NULL ? "" : o->request_id;
+    const char *peer = o->peer == NULL ? "" : o->peer;
+    size_t message_size = strnlen(message, LOG_TEXT_MAX);
+    size_t caller_size = strnlen(caller, NAME_MAX_BYTES);
+    size_t request_size = strnlen(request_id, NAME_MAX_BYTES);
+    size_t peer_size = strnlen(peer, NAME_MAX_BYTES);
+    struct record *r =
+        reserve(message_size + caller_size + request_size + peer_size + 4);
+    if (r == NULL)
+        return;
+    *r = (struct record){
+        .wall_us = clock_wall_us(),
+        .path = o->entry == NULL ? "other" : o->entry->method->path,
+        .level = level,
+        .code = status.code,
+        .duration_us = end_us - o->start_us,
+        .wait_us = o->handler_us == 0 ? -1 : o->handler_us - o->start_us,
+        .bytes_in = o->bytes_in,
+        .bytes_out = o->bytes_out,
+        .messages_in = o->messages_in,
+        .messages_out = o->messages_out,
+    };
+    char *at = append_text(r->texts, message, message_size);
+    at = append_text(at, caller, caller_size);
+    at = append_text(at, request_id, request_size);
+    append_text(at, peer, peer_size);
+    commit();
+}
+
+/* --- the writing side --------------------------------------------------------
+ */
+
+struct batch {
+    size_t size;
+    char bytes[BATCH_BYTES];
+};
+
+static void write_all(int fd, const char *bytes, size_t size)
+{
+    while (size > 0) {
+        ssize_t n = write(fd, bytes, size);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return; /* a full disk must not stop the server */
+        bytes += n;
+        size -= (size_t)n;
+    }
+}
+
+static int open_file(const char *path)
+{
+    return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+}
+
+/* path -> path.1 -> ... -> path.N, which is lost. */
+static void rotate(void)
+{
+    static char from[FILE_NAME_MAX], to[FILE_NAME_MAX]; /* the writer's */
+    const char *path = the_log.options.path;
+    for (int i = the_log.options.files_max; i > 1; i--) {
+        snprintf(from, sizeof from, "%s.%d", path, i - 1);
+        snprintf(to, sizeof to, "%s.%d", path, i);
+        rename(from, to);
+    }
+    snprintf(to, sizeof to, "%s.1", path);
+    rename(path, to);
+    int fd = open_file(path);
+    if (fd < 0)
+        return; /* goes on with the old one, under its new name */
+    close(the_log.fd);
+    the_log.fd = fd;
+    the_log.file_bytes = 0;
+}
+
+static void flush(struct batch *batch)
+{
+    write_all(the_log.fd, batch->bytes, batch->size);
+    the_log.file_bytes += batch->size;
+    batch->size = 0;
+    if (the_log.options.path != NULL &&
+        the_log.file_bytes >= the_log.options.file_bytes_max)
+        rotate();
+}
+
+static void put(struct batch *batch, const char *text, size_t size)
+{
+    memcpy(batch->bytes + batch->size, text, size);
+    batch->size += size;
+}
+
+static void put_format(struct batch *batch, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void put_format(struct batch *batch, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int size = vsnprintf(batch->bytes + batch->size,
+                         sizeof batch->bytes - batch->size, format, args);
+    va_end(args);
+    if (size > 0)
+        batch->size += (size_t)size;
+}
+
+/* The length of a valid UTF-8 character that begins here, or 0. */
+static size_t character_size(const unsigned char *at)
+{
+    size_t size = at[0] < 0x80    ? 1
+                  : at[0] < 0xc2  ? 0
+                  : at[0] < 0xe0  ? 2
+                  : at[0] < 0xf0  ? 3
+                  : at[0] <= 0xf4 ? 4
+                                  : 0;
+    for (size_t i = 1; i < size; i++)
+        if ((at[i] & 0xc0) != 0x80)
+            return 0;
+    return size;
+}
+
+/* Whatever a peer made us log stays inside its quotes, on its line. */
+static void put_string(struct batch *batch, const char *text)
+{
+    put(batch, "\"", 1);
+    for (const unsigned char *at = (const unsigned char *)text; *at != 0;) {
+        size_t size = character_size(at);
+        if (size == 0)
+            put(batch, "\\ufffd", 6);
+        else if (*at == '"' || *at == '\\')
+            put_format(batch, "\\%c", *at);
+        else if (*at < 0x20 || *at == 0x7f)
+            put_format(batch, "\\u%04x", *at);
+        else
+            put(batch, (const char *)at, size);
+        at += size == 0 ? 1 : size;
+    }
+    put(batch, "\"", 1);
+}
+
+static void put_pair(struct batch *batch, const char *name, const char *text)
+{
+    if (text[0] == '\0')
+        return;
+    put_format(batch, ",\"%s\":", name);
+    put_string(batch, text);
+}
+
+static void put_time(struct batch *batch, int64_t wall_us)
+{
+    time_t seconds = (time_t)(wall_us / 1000000);
+    struct tm tm;
+    gmtime_r(&seconds, &tm);
+    put_format(batch, "{\"time\":\"%04d-%02d-%02dT%02d:%02d:%02d.%06dZ\"",
+               tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
+               tm.tm_min, tm.tm_sec, (int)(wall_us % 1000000));
+}
+
+static void put_call(struct batch *batch, const struct record *r)
+{
+    const char *message = r->texts;
+    const char *caller = message + strlen(message) + 1;
+    const char *request_id = caller + strlen(caller) + 1;
+    const char *peer = request_id + strlen(request_id) + 1;
+    put_pair(batch, "method", r->path);
+    put_format(batch, ",\"code\":\"%s\",\"duration_us\":%lld",
+               rpc_code_name(r->code), (long long)r->duration_us);
+    if (r->wait_us >= 0)
+        put_format(batch, ",\"wait_us\":%lld", (long long)r->wait_us);
+    put_format(batch,
+               ",\"messages_in\":%u,\"bytes_in\":%llu,\"messages_out\":%u,"
+               "\"bytes_out\":%llu",
+               r->messages_in, (unsigned long long)r->bytes_in, r->messages_out,
+               (unsigned long long)r->bytes_out);
+    put_pair(batch, "user_id", caller);
+    put_pair(batch, "request_id", request_id);
+    put_pair(batch, "peer", peer);
+    put_pair(batch, "message", message);
+}
+
+/* The longest line: a text of control characters, each six bytes. */
+enum { LINE_BYTES_MAX = 6 * (LOG_TEXT_MAX + 512) + 512 };
+
+static void put_record(struct batch *batch, const struct record *r)
+{
+    static const char *const levels[] = {"debug", "info", "warn", "error"};
+    if (sizeof batch->bytes - batch->size < LINE_BYTES_MAX)
+        flush(batch);
+    put_time(batch, r->wall_us);
+    put_pair(batch, "level", levels[r->level]);
+    put_pair(batch, "area", r->area == NULL ? "call" : r->area);
+    if (r->area == NULL)
+        put_call(batch, r);
+    else
+        put_pair(batch, "message", r->texts);
+    put(batch, "}\n", 2);
+}
+
+static struct log_ring *first_ring(void)
+{
+    uv_mutex_lock(&the_log.lock);
+    struct log_ring *ring = the_log.rings;
+    uv_mutex_unlock(&the_log.lock);
+    return ring;
+}
+
+/* Rings are never taken off the list, so it can be walked without the lock. */
+static bool drain_rings(struct batch *batch)
+{
+    bool found = false;
+    for (struct log_ring *ring = first_ring(); ring != NULL;
+         ring = ring->next) {
+        size_t size;
+        for (const struct record *r; (r = log_ring_peek(ring, &size)) != NULL;
+             found = true) {
+            put_record(batch, r);
+            log_ring_release(ring);
+        }
+    }
+    if (batch->size > 0)
+        flush(batch);
+    return found;
+}
+
+static bool has_lines(void)
+{
+    size_t size;
+    for (struct log_ring *ring = the_log.rings; ring != NULL; ring = ring->next)
+        if (log_ring_peek(ring, &size) != NULL)
+            return true;
+    return false;
+}
+
+/* A line that comes between the last look and the sleep is seen by the second
+ * look: its thread reads is_asleep after it has put the line (commit()). */
+static void wait_for_lines(bool found)
+{
+    uv_mutex_lock(&the_log.lock);
+    if (!the_log.is_closing && found) {
+        uv_cond_timedwait(&the_log.wake, &the_log.lock,
+                          WRITE_TICK_MS * (uint64_t)1000000);
+    } else if (!the_log.is_closing) {
+        atomic_store(&the_log.is_asleep, true);
+        atomic_thread_fence(memory_order_seq_cst);
+        if (!has_lines())
+            uv_cond_wait(&the_log.wake, &the_log.lock);
+        atomic_store(&the_log.is_asleep, false);
+    }
+    uv_mutex_unlock(&the_log.lock);
+}
+
+static void writer_main(void *argument)
+{
+    struct batch *batch = argument;
+    for (bool is_closing = false; !is_closing;) {
+        uv_mutex_lock(&the_log.lock);
+        is_closing = the_log.is_closing;
+        uv_mutex_unlock(&the_log.lock);
+        bool found = drain_rings(batch);
+        if (!is_closing)
+            wait_for_lines(found);
+    }
+    free(batch);
+}
+
+bool log_open(const struct log_options *options, char *error, size_t error_size)
+{
+    uv_once(&once, set_up_once);
+    the_log.options = *options;
+    if (options->file_bytes_max == 0)
+        the_log.options.file_bytes_max = 10 * 1000 * 1000;
+    if (options->files_max == 0)
+        the_log.options.files_max = 5;
+    the_log.fd =
+        options->path == NULL ? STDERR_FILENO : open_file(options->path);
+    if (the_log.fd < 0) {
+        snprintf(error, error_size, "cannot write to %s: %s", options->path,
+                 strerror(errno));
+        return false;
+    }
+    off_t end = options->path == NULL ? 0 : lseek(the_log.fd, 0, SEEK_END);
+    the_log.file_bytes = end < 0 ? 0 : (size_t)end;
+    the_log.is_closing = false;
+    struct batch *batch = malloc(sizeof *batch);
+    if (batch == NULL)
+        abort();
+    batch->size = 0;
+    if (uv_thread_create(&the_log.writer, writer_main, batch) != 0)
+        abort();
+    atomic_store(&the_log.level, (int)options->level);
+    return true;
+}
+
+void log_close(void)
+{
+    if (atomic_exchange(&the_log.level, LOG_ERROR + 1) > LOG_ERROR)
+        return;
+    uv_mutex_lock(&the_log.lock);
+    the_log.is_closing = true;
+    uv_cond_signal(&the_log.wake);
+    uv_mutex_unlock(&the_log.lock);
+    uv_thread_join(&the_log.writer);
+    if (the_log.options.path != NULL)
+        close(the_log.fd);
+}

@@ -1,0 +1,321 @@
+/* family (name, help, type) -> series (labels) -> numbers in each shard. */
+#include "rpc/metrics.h"
+
+#include <assert.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uv.h>
+
+typedef enum { COUNTER, GAUGE, HISTOGRAM } family_type;
+
+struct series {
+    struct series *next;
+    metric number;
+    bool is_rare;
+    double (*fn)(void *argument);
+    void *argument;
+    char labels[]; /* "" when there are none */
+};
+
+struct family {
+    struct family *next;
+    const char *name;
+    const char *help;
+    family_type type;
+    struct series *first, **last;
+};
+
+/* Numbers of one thread.  When it ends they stay, for the sums. */
+struct shard {
+    struct shard *next;
+    _Atomic int64_t numbers[METRICS_NUMBERS_MAX];
+};
+
+static const int64_t bounds_us[] = {
+    250,    500,    1000,   2500,    5000,    10000,   25000,   50000,
+    100000, 250000, 500000, 1000000, 2500000, 5000000, 10000000};
+enum { BOUNDS = sizeof bounds_us / sizeof bounds_us[0] };
+
+/* A histogram's numbers: one for each bound, one beyond, and the sum. */
+enum { BEYOND = BOUNDS, SUM, HISTOGRAM_NUMBERS };
+
+static uv_mutex_t lock;
+static uv_once_t lock_once = UV_ONCE_INIT;
+static struct family *families, **last_family = &families;
+static struct shard *shards;
+static int number_count;
+static _Thread_local struct shard *mine;
+
+static void make_lock(void)
+{
+    if (uv_mutex_init(&lock) != 0)
+        abort();
+}
+
+static void enter(void)
+{
+    uv_once(&lock_once, make_lock);
+    uv_mutex_lock(&lock);
+}
+
+static void leave(void)
+{
+    uv_mutex_unlock(&lock);
+}
+
+static void *allocate(size_t size)
+{
+    void *p = calloc(1, size);
+    if (p == NULL)
+        abort();
+    return p;
+}
+
+/* --- registering
+ * -------------------------------------------------------------- */
+
+static struct family *find_family(const char *name, const char *help,
+                                  family_type type)
+{
+    for (struct family *f = families; f != NULL; f = f->next)
+        if (strcmp(f->name, name) == 0)
+            return f;
+    struct family *f = allocate(sizeof *f);
+    f->name = name;
+    f->help = help;
+    f->type = type;
+    f->last = &f->first;
+    *last_family = f;
+    last_family = &f->next;
+    return f;
+}
+
+static struct series *add_series(struct family *family, const char *labels)
+{
+    struct series *s = allocate(sizeof *s + strlen(labels) + 1);
+    strcpy(s->labels, labels);
+    *family->last = s;
+    family->last = &s->next;
+    return s;
+}
+
+static metric take_numbers(int count)
+{
+    metric first = number_count;
+    number_count += count;
+    assert(number_count <= METRICS_NUMBERS_MAX);
+    return first;
+}
+
+static metric register_series(const char *name, const char *help,
+                              const char *labels, family_type type,
+                              bool is_rare)
+{
+    if (labels == NULL)
+        labels = "";
+    enter();
+    struct family *family = find_family(name, help, type);
+    struct series *s = family->first;
+    while (s != NULL && strcmp(s->labels, labels) != 0)
+        s = s->next;
+    if (s == NULL) {
+        s = add_series(family, labels);
+        s->number = take_numbers(type == HISTOGRAM ? HISTOGRAM_NUMBERS : 1);
+        s->is_rare = is_rare;
+    }
+    leave();
+    return s->number;
+}
+
+metric metrics_counter(const char *name, const char *help, const char *labels)
+{
+    return register_series(name, help, labels, COUNTER, false);
+}
+
+metric metrics_rare_counter(const char *name, const char *help,
+                            const char *labels)
+{
+    return register_series(name, help, labels, COUNTER, true);
+}
+
+metric metrics_gauge(const char *name, const char *help, const char *labels)
+{
+    return register_series(name, help, labels, GAUGE, false);
+}
+
+metric metrics_histogram(const char *name, const char *help, const char *labels)
+{
+    return register_series(name, help, labels, HISTOGRAM, true);
+}
+
+void metrics_gauge_function(const char *name, const char *help,
+                            const char *labels, double (*fn)(void *argument),
+                            void *argument)
+{
+    enter();
+    struct series *s = add_series(find_family(name, help, GAUGE),
+                                  labels == NULL ? "" : labels);
+    s->fn = fn;
+    s->argument = argument;
+    leave();
+}
+
+static void forget_in(struct family *family, void *argument)
+{
+    for (struct series **at = &family->first; *at != NULL;) {
+        struct series *s = *at;
+        if (s->fn == NULL || s->argument != argument) {
+            at = &s->next;
+            continue;
+        }
+        *at = s->next;
+        if (*at == NULL)
+            family->last = at;
+        free(s);
+    }
+}
+
+void metrics_forget(void *argument)
+{
+    enter();
+    for (struct family *f = families; f != NULL; f = f->next)
+        forget_in(f, argument);
+    leave();
+}
+
+/* --- counting
+ * ------------------------------------------------------------------ */
+
+static struct shard *make_shard(void)
+{
+    mine = allocate(sizeof *mine); /* untouched pages cost nothing */
+    enter();
+    mine->next = shards;
+    shards = mine;
+    leave();
+    return mine;
+}
+
+/* Only this thread writes to its numbers: no atomic addition is needed. */
+void metrics_add(metric number, int64_t amount)
+{
+    struct shard *shard = mine != NULL ? mine : make_shard();
+    _Atomic int64_t *n = &shard->numbers[number];
+    atomic_store_explicit(
+        n, atomic_load_explicit(n, memory_order_relaxed) + amount,
+        memory_order_relaxed);
+}
+
+void metrics_observe_us(metric histogram, int64_t duration_us)
+{
+    int i = 0;
+    while (i < BOUNDS && duration_us > bounds_us[i])
+        i++;
+    metrics_add(histogram + i, 1);
+    metrics_add(histogram + SUM, duration_us);
+}
+
+static int64_t sum_of(metric number)
+{
+    int64_t sum = 0;
+    for (struct shard *s = shards; s != NULL; s = s->next)
+        sum += atomic_load_explicit(&s->numbers[number], memory_order_relaxed);
+    return sum;
+}
+
+int64_t metrics_value(metric number)
+{
+    enter();
+    int64_t sum = sum_of(number);
+    leave();
+    return sum;
+}
+
+/* --- the scrape
+ * ----------------------------------------------------------------- */
+
+static void write_name(FILE *to, const struct family *f, const char *suffix,
+                       const struct series *s)
+{
+    fprintf(to, "%s%s", f->name, suffix);
+    if (s->labels[0] != '\0')
+        fprintf(to, "{%s}", s->labels);
+}
+
+static void write_bucket(FILE *to, const struct family *f,
+                         const struct series *s, const char *bound,
+                         int64_t count)
+{
+    fprintf(to, "%s_bucket{%s%sle=\"%s\"} %lld\n", f->name, s->labels,
+            s->labels[0] == '\0' ? "" : ",", bound, (long long)count);
+}
+
+static void write_histogram(FILE *to, const struct family *f,
+                            const struct series *s)
+{
+    int64_t count = 0;
+    for (int i = 0; i < BOUNDS; i++) {
+        char bound[32];
+        snprintf(bound, sizeof bound, "%g", (double)bounds_us[i] / 1e6);
+        count += sum_of(s->number + i);
+        write_bucket(to, f, s, bound, count);
+    }
+    count += sum_of(s->number + BEYOND);
+    write_bucket(to, f, s, "+Inf", count);
+    write_name(to, f, "_sum", s);
+    fprintf(to, " %.6f\n", (double)sum_of(s->number + SUM) / 1e6);
+    write_name(to, f, "_count", s);
+    fprintf(to, " %lld\n", (long long)count);
+}
+
+static bool is_empty(const struct family *f, const struct series *s)
+{
+    if (f->type != HISTOGRAM)
+        return sum_of(s->number) == 0;
+    for (int i = 0; i <= BEYOND; i++)
+        if (sum_of(s->number + i) != 0)
+            return false;
+    return true;
+}
+
+static void write_series(FILE *to, const struct family *f,
+                         const struct series *s)
+{
+    if (s->fn != NULL) {
+        write_name(to, f, "", s);
+        fprintf(to, " %.9g\n", s->fn(s->argument));
+        return;
+    }
+    if (s->is_rare && is_empty(f, s))
+        return;
+    if (f->type == HISTOGRAM) {
+        write_histogram(to, f, s);
+        return;
+    }
+    write_name(to, f, "", s);
+    fprintf(to, " %lld\n", (long long)sum_of(s->number));
+}
+
+char *metrics_text(size_t *size)
+{
+    static const char *const types[] = {"counter", "gauge", "histogram"};
+    char *text = NULL;
+    FILE *to = open_memstream(&text, size);
+    if (to == NULL)
+        abort();
+    enter();
+    for (struct family *f = families; f != NULL; f = f->next) {
+        if (f->first == NULL)
+            continue;
+        fprintf(to, "# HELP %s %s\n# TYPE %s %s\n", f->name, f->help, f->name,
+                types[f->type]);
+        for (struct series *s = f->first; s != NULL; s = s->next)
+            write_series(to, f, s);
+    }
+    leave();
+    fclose(to);
+    return text;
+}

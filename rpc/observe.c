@@ -1,0 +1,135 @@
+#include "rpc/observe.h"
+
+#include "rpc/call_state.h"
+#include "rpc/clock.h"
+#include "rpc/log.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static struct {
+    metric in_flight;
+    metric tails;
+    metric bytes_in, bytes_out;
+    metric messages_in, messages_out;
+    struct method_numbers other; /* paths that are no method */
+} numbers;
+static uv_once_t numbers_once = UV_ONCE_INIT;
+
+static void register_numbers(void)
+{
+    numbers.in_flight = metrics_gauge("grpc_server_calls_in_flight",
+                                      "Calls that have a handler now.", NULL);
+    numbers.tails =
+        metrics_gauge("grpc_server_streams_idle",
+                      "Streams that wait for events without a handler.", NULL);
+    numbers.bytes_in =
+        metrics_counter("grpc_server_rcvd_message_bytes_total",
+                        "Bytes of request messages, inflated.", NULL);
+    numbers.bytes_out = metrics_counter(
+        "grpc_server_sent_message_bytes_total",
+        "Bytes of response messages, before compression.", NULL);
+    numbers.messages_in = metrics_counter("grpc_server_rcvd_messages_total",
+                                          "Request messages.", NULL);
+    numbers.messages_out = metrics_counter("grpc_server_sent_messages_total",
+                                           "Response messages.", NULL);
+    numbers.other = observe_method("other");
+}
+
+struct method_numbers observe_method(const char *name)
+{
+    struct method_numbers n;
+    char labels[256];
+    snprintf(labels, sizeof labels, "grpc_method=\"%s\"", name);
+    n.started = metrics_rare_counter("grpc_server_calls_started_total",
+                                     "Calls whose headers have come.", labels);
+    n.duration = metrics_histogram("grpc_server_call_duration_seconds",
+                                   "From the headers to the answer.", labels);
+    for (int code = 0; code < RPC_CODE_COUNT; code++) {
+        snprintf(labels, sizeof labels, "grpc_method=\"%s\",grpc_status=\"%s\"",
+                 name, rpc_code_name((rpc_code)code));
+        n.finished[code] = metrics_rare_counter(
+            "grpc_server_calls_finished_total", "Calls answered.", labels);
+    }
+    return n;
+}
+
+static const struct method_numbers *numbers_of(const struct method_entry *entry)
+{
+    uv_once(&numbers_once, register_numbers);
+    return entry == NULL ? &numbers.other : &entry->numbers;
+}
+
+/* A few reasons, each a literal of rpc/gate.c. */
+void observe_refusal(const char *reason)
+{
+    char labels[64];
+    snprintf(labels, sizeof labels, "reason=\"%s\"", reason);
+    metrics_add(metrics_counter("grpc_server_refusals_total",
+                                "Calls that the header-time gate refused.",
+                                labels),
+                1);
+}
+
+void observe_start(const struct call_state *state)
+{
+    metrics_add(numbers_of(state->entry)->started, 1);
+    if (state->is_counted)
+        metrics_add(numbers.in_flight, 1);
+}
+
+static void finish(const struct observed *o, rpc_status status)
+{
+    const struct method_numbers *n = numbers_of(o->entry);
+    int64_t now_us = clock_monotonic_us();
+    unsigned code = (unsigned)status.code < RPC_CODE_COUNT
+                        ? (unsigned)status.code
+                        : RPC_UNKNOWN;
+    metrics_add(n->finished[code], 1);
+    metrics_observe_us(n->duration, now_us - o->start_us);
+    metrics_add(numbers.bytes_in, (int64_t)o->bytes_in);
+    metrics_add(numbers.bytes_out, (int64_t)o->bytes_out);
+    metrics_add(numbers.messages_in, o->messages_in);
+    metrics_add(numbers.messages_out, o->messages_out);
+    log_call(o, status, now_us);
+}
+
+static struct observed observed_of(const struct call_state *state)
+{
+    return (struct observed){
+        .entry = state->entry,
+        .caller_id = state->call.caller.id,
+        .request_id = state->call.request_id,
+        .peer = state->call.peer,
+        .start_us = state->start_us != 0 ? state->start_us
+                                         : loop_now_us(state->call.loop),
+        .handler_us = state->handler_us,
+        .bytes_in = state->bytes_in,
+        .bytes_out = state->bytes_out,
+        .messages_in = state->messages_in,
+        .messages_out = state->messages_out,
+    };
+}
+
+void observe_call(const struct call_state *state, rpc_status status)
+{
+    struct observed o = observed_of(state);
+    finish(&o, status);
+    if (state->is_counted)
+        metrics_add(numbers.in_flight, -1);
+}
+
+struct observed observe_detach(const struct call_state *state)
+{
+    uv_once(&numbers_once, register_numbers);
+    metrics_add(numbers.tails, 1);
+    if (state->is_counted)
+        metrics_add(numbers.in_flight, -1);
+    return observed_of(state);
+}
+
+void observe_tail(const struct observed *observed, rpc_status status)
+{
+    metrics_add(numbers.tails, -1);
+    finish(observed, status);
+}

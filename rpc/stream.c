@@ -1,0 +1,161 @@
+/* Messages in both directions, with their flow control. */
+#include "rpc/call_state.h"
+
+#include "rpc/co.h"
+#include "rpc/codec.h"
+#include "rpc/validate.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* --- sending -----------------------------------------------------------------
+ */
+
+void call_send_headers(struct call_state *state)
+{
+    struct rpc_transport *transport = state->call.transport;
+    if (state->headers_sent || transport == NULL)
+        return;
+    state->headers_sent = true;
+    transport->ops->headers(transport, state->headers.first);
+}
+
+static uint8_t *reserve(struct call_state *state, size_t size)
+{
+    struct rpc_transport *transport = state->call.transport;
+    call_send_headers(state);
+    state->messages_out++;
+    state->bytes_out += size;
+    return transport->ops->reserve(transport, size);
+}
+
+void call_send(struct call_state *state, const ProtobufCMessage *message)
+{
+    struct rpc_transport *transport = state->call.transport;
+    if (transport == NULL)
+        return;
+    size_t size = codec_size(message);
+    codec_encode(message, reserve(state, size));
+    transport->ops->commit(transport, size);
+}
+
+void call_send_bytes(struct call_state *state, const void *bytes, size_t size)
+{
+    struct rpc_transport *transport = state->call.transport;
+    if (transport == NULL)
+        return;
+    uint8_t *place = reserve(state, size);
+    if (size > 0)
+        memcpy(place, bytes, size);
+    transport->ops->commit(transport, size);
+}
+
+static rpc_status wait_for_room(struct call_state *state)
+{
+    struct rpc_call *call = &state->call;
+    for (;;) {
+        TRY(rpc_alive(call));
+        struct rpc_transport *transport = call->transport;
+        if (transport == NULL)
+            return (rpc_status){RPC_CANCELLED, "the stream is closed"};
+        if (transport->ops->queued(transport) <= RPC_OUT_BYTES_MAX)
+            return RPC_SUCCESS;
+        co_park();
+    }
+}
+
+rpc_status rpc_send(struct rpc_out *out, const void *message)
+{
+    TRY(wait_for_room(out->state));
+    call_send(out->state, message);
+    return RPC_SUCCESS;
+}
+
+rpc_status rpc_send_bytes(struct rpc_out *out, const void *bytes, size_t size)
+{
+    TRY(wait_for_room(out->state));
+    call_send_bytes(out->state, bytes, size);
+    return RPC_SUCCESS;
+}
+
+rpc_status rpc_send_headers(struct rpc_out *out)
+{
+    TRY(rpc_alive(&out->state->call));
+    call_send_headers(out->state);
+    return RPC_SUCCESS;
+}
+
+/* --- receiving ---------------------------------------------------------------
+ */
+
+void stream_receive(struct call_state *state, const void *bytes, size_t size,
+                    size_t window_bytes)
+{
+    struct rpc_received *r = malloc(sizeof *r + size);
+    if (r == NULL)
+        abort();
+    r->next = NULL;
+    r->size = size;
+    r->window_bytes = window_bytes;
+    if (size > 0)
+        memcpy(r->bytes, bytes, size);
+    *state->in.last = r;
+    state->in.last = &r->next;
+    state->queued_in_bytes += sizeof *r + size;
+    if (!call_charge(state))
+        rpc_end(&state->call, RPC_RESOURCE_EXHAUSTED,
+                "the server is short of memory");
+    else
+        rpc_wake(&state->call);
+}
+
+static struct rpc_received *take_received(struct call_state *state)
+{
+    struct rpc_in *in = &state->in;
+    struct rpc_received *r = in->first;
+    in->first = r->next;
+    if (in->first == NULL)
+        in->last = &in->first;
+    state->queued_in_bytes -= sizeof *r + r->size;
+    return r;
+}
+
+void stream_drop_received(struct call_state *state)
+{
+    while (state->in.first != NULL)
+        free(take_received(state));
+}
+
+static rpc_status decode_received(struct call_state *state,
+                                  ProtobufCMessage **message)
+{
+    struct rpc_in *in = &state->in;
+    if (in->arena == NULL)
+        in->arena = arena_create();
+    arena_reset(in->arena);
+
+    struct rpc_received *r = take_received(state);
+    struct rpc_transport *transport = state->call.transport;
+    if (transport != NULL)
+        transport->ops->consumed(transport, r->window_bytes);
+    rpc_status status =
+        call_decode(state, in->arena, r->bytes, r->size, message);
+    free(r);
+    TRY(status);
+    return rpc_validate(&state->call, state->call.method->rules, *message);
+}
+
+rpc_status rpc_recv(struct rpc_in *in, void *message)
+{
+    struct rpc_call *call = &in->state->call;
+    ProtobufCMessage **place = message;
+    *place = NULL;
+    for (;;) {
+        TRY(rpc_alive(call));
+        if (in->first != NULL)
+            return decode_received(in->state, place);
+        if (in->half_closed)
+            return RPC_SUCCESS;
+        co_park();
+    }
+}
