@@ -94,11 +94,14 @@ create table service (
   created_at           timestamptz not null default now(),
   updated_at           timestamptz not null default now(),
 
-  -- Copies, kept by the triggers below, so that one index serves a search or a
-  -- sorted feed.
+  -- Copies of the owner's account and of service_category, so that one index
+  -- serves a search or a sorted feed, and one row a reader.
   owner_name           text not null default '',
   owner_rating         double precision not null default 0,
   owner_is_active      boolean not null default true,
+  category_ids         uuid[] not null
+                       constraint service_has_categories
+                       check (cardinality(category_ids) between 1 and 5),
   category_names       text not null default '',
 
   -- What everybody may see.
@@ -153,7 +156,7 @@ create index service_by_duration
     on service ((coalesce(duration_hours, 2147483647)), service_id)
  where is_listed and status = 'OPEN';
 create index service_by_deadline
-    on service ((coalesce(deadline, 'infinity')), service_id)
+    on service ((coalesce(deadline, '9999-12-31 00:00:00+00')), service_id)
  where is_listed and status = 'OPEN';
 
 create index service_by_owner
@@ -164,6 +167,9 @@ create index service_by_assignee
 create index service_by_city
     on service (lower(city), created_at, service_id)
  where is_listed and status = 'OPEN';
+create index service_by_categories
+    on service using gin (category_ids)
+ where is_listed and status = 'OPEN';
 create index service_by_place
     on service using gist (coordinates)
  where is_listed and status = 'OPEN';
@@ -173,7 +179,9 @@ create index service_by_spelling
     on service using gin (title gin_trgm_ops)
  where is_listed and status = 'OPEN';
 
--- Key space: service_id's owner. position 0 is the primary category.
+-- The categories of a service, the primary one at position 0. It keeps a
+-- category that is in use from being deleted.
+-- Key space: service_id's owner.
 create table service_category (
   service_id  uuid not null references service on delete cascade,
   category_id uuid not null references category on delete restrict,
@@ -181,7 +189,7 @@ create table service_category (
               constraint service_category_position
               check (position between 0 and 4),
   primary key (service_id, category_id),
-  constraint service_category_order unique (service_id, position)
+  constraint service_category_order unique (service_id, position) deferrable
 );
 
 create index service_category_by_category
