@@ -33,7 +33,7 @@ struct db_admin *db_admin_open(const char *url, char *error, size_t error_size)
     const char *const values[] = {url, "prbald", "10", NULL};
     PGconn *link = PQconnectdbParams(names, values, 1);
     if (PQstatus(link) == CONNECTION_OK) {
-        PQsetErrorVerbosity(link, PQERRORS_DEFAULT);
+        PQsetErrorVerbosity(link, PQERRORS_TERSE);
         return (struct db_admin *)link;
     }
     fail(PQerrorMessage(link), error, error_size);

@@ -102,7 +102,8 @@ static bool seed_once(struct serving *s)
     if (!is_development())
         return true;
     struct seed_result result;
-    if (!seed_if_empty(s->database.url, &result, s->error, sizeof s->error))
+    if (!seed_demo_if_empty(s->database.url, &result, s->error,
+                            sizeof s->error))
         return false;
     if (result.account_count > 0)
         say("seed",
