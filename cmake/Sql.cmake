@@ -39,7 +39,7 @@ add_custom_target(sql DEPENDS ${sql_outputs})
 # without services (check_sql, the tests of db/) can be linked.
 add_library(prbal_sql STATIC ${sql_c})
 add_dependencies(prbal_sql sql)
-target_link_libraries(prbal_sql PUBLIC prbal_proto prbal_api)
+target_link_libraries(prbal_sql PUBLIC prbal_proto)
 
 add_library(prbal_migrations STATIC ${GEN}/db/migrations.c)
 add_dependencies(prbal_migrations sql)
@@ -47,4 +47,4 @@ add_dependencies(prbal_migrations sql)
 # Statements of tests/db and tests/services.
 add_library(prbal_test_sql STATIC ${sql_tests_c})
 add_dependencies(prbal_test_sql sql)
-target_link_libraries(prbal_test_sql PUBLIC prbal_proto prbal_api)
+target_link_libraries(prbal_test_sql PUBLIC prbal_proto test_api)

@@ -30,8 +30,12 @@ add_custom_target(services_tests)
 foreach(test ${rpc_tests})
   prbal_test(${test} rpc test_api)
 endforeach()
+# A database for a test program, and tasks on a loop over it.
+add_library(dbkit STATIC EXCLUDE_FROM_ALL
+  tests/testkit/dbkit.c tests/testkit/scratch.c)
+target_link_libraries(dbkit PRIVATE prbal_warnings PUBLIC db prbal_test_sql)
 foreach(test ${db_tests})
-  prbal_test(${test} db db)
+  prbal_test(${test} db dbkit)
 endforeach()
 # What tests of services stand on: the server in the process, a database.
 add_library(testkit STATIC EXCLUDE_FROM_ALL

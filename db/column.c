@@ -396,9 +396,9 @@ static bool read_timestamptz(struct column_reader *r,
     Google__Protobuf__Timestamp *t =
         (void *)column_message(r->arena, at, field);
     int64_t us = (int64_t)type_get64(bytes);
-    int64_t s = us / type_us - (us % type_us < 0);
-    t->seconds = s + type_epoch_s;
-    t->nanos = (int32_t)(us - s * type_us) * 1000;
+    int64_t rest_us = us % type_us;
+    t->seconds = us / type_us - (rest_us < 0) + type_epoch_s;
+    t->nanos = (int32_t)(rest_us < 0 ? rest_us + type_us : rest_us) * 1000;
     if (t->seconds < first_s)
         t->seconds = first_s, t->nanos = 0;
     if (t->seconds > last_s)

@@ -279,7 +279,8 @@ static void disconnect(struct link *link)
         PQfinish(link->conn);
     link->conn = NULL;
     link->state = LINK_CLOSED;
-    memset(link->prepared, 0, link->prepared_size * sizeof *link->prepared);
+    for (size_t i = 0; i < link->prepared_size; i++)
+        link->prepared[i] = 0;
     link->prepared_count = 0;
     lose_statements(link);
 }

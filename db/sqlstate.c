@@ -1,8 +1,8 @@
 #include "db/sqlstate.h"
 
 #include "db/pool_internal.h"
+#include "rpc/log.h"
 
-#include <stdio.h>
 #include <string.h>
 
 enum { CONFLICT_RETRY_MS = 50, RETRY_MS = 1000 };
@@ -46,8 +46,8 @@ static const struct {
 void sqlstate_log(const struct db_query *query, const char *sqlstate,
                   const char *message)
 {
-    fprintf(stderr, "db: %s (%s:%d): %s: %s\n", query->name, query->file,
-            query->line, sqlstate, message);
+    log_text(LOG_ERROR, "db", "%s (%s:%d): %s: %s", query->name, query->file,
+             query->line, sqlstate, message);
 }
 
 static const char *field_of(const PGresult *result, int field)

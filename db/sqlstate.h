@@ -15,7 +15,7 @@ rpc_status sqlstate_status(struct db *db, const struct db_query *query,
 /* ABORTED, and db_is_retryable(): the transaction is to run again. */
 rpc_status sqlstate_conflict(struct db *db);
 
-/* One line on stderr: a statement that failed for a reason that is ours. */
+/* A line in the log: a statement failed, and the reason is ours. */
 void sqlstate_log(const struct db_query *query, const char *sqlstate,
                   const char *message);
 
