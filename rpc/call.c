@@ -361,12 +361,13 @@ bool rpc_transport_open(struct rpc_transport *transport)
     state->start_us = loop_now_us(state->call.loop);
     state->call.peer = state->head.peer;
     rpc_status status = gate_pass(state);
+    state->is_counted = status.code == RPC_OK;
+    observe_start(state);
     if (status.code != RPC_OK) {
         refuse(state, status);
         return false;
     }
     state->phase = CALL_BODY;
-    state->is_counted = true;
     state->worker->calls_in_flight++;
     start_deadline(state);
     return !reads_stream(state->call.method) || start(state);

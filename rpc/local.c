@@ -145,13 +145,24 @@ void rpc_local_send(struct rpc_local *local, const void *request)
     struct arena *arena = arena_create();
     size_t size;
     const uint8_t *bytes = codec_pack(arena, request, &size);
-    rpc_transport_message(&local->transport, bytes, size, size);
+    rpc_local_send_bytes(local, bytes, size);
     arena_destroy(arena);
+}
+
+void rpc_local_send_bytes(struct rpc_local *local, const void *bytes,
+                          size_t size)
+{
+    rpc_transport_message(&local->transport, bytes, size, size);
 }
 
 void rpc_local_close_send(struct rpc_local *local)
 {
     rpc_transport_half_close(&local->transport);
+}
+
+size_t rpc_local_queued(const struct rpc_local *local)
+{
+    return local->queued;
 }
 
 bool rpc_local_is_open(const struct rpc_local *local)

@@ -46,9 +46,13 @@ struct rpc_local *rpc_local_open_with_timeout(struct rpc_server *server,
                                               const struct rpc_header *headers,
                                               int64_t timeout_ms);
 void rpc_local_send(struct rpc_local *local, const void *request);
+void rpc_local_send_bytes(struct rpc_local *local, const void *bytes,
+                          size_t size); /* one message, encoded by the caller */
 void rpc_local_close_send(struct rpc_local *local);
 ProtobufCMessage *rpc_local_next(struct rpc_local *local, struct arena *arena,
                                  int64_t timeout_ms);
+/* Bytes of messages that rpc_local_next() has not taken. */
+size_t rpc_local_queued(const struct rpc_local *local);
 bool rpc_local_is_open(const struct rpc_local *local);
 struct rpc_reply rpc_local_reply(struct rpc_local *local);
 void rpc_local_cancel(struct rpc_local *local);

@@ -40,29 +40,22 @@ static void add_service(struct method_table *table,
     }
 }
 
-static size_t count_methods(const struct rpc_registry *const *registries)
-{
-    size_t count = 0;
-    for (; *registries != NULL; registries++)
-        for (size_t i = 0; i < (*registries)->service_count; i++)
-            count += (*registries)->services[i]->method_count;
-    return count;
-}
-
 struct method_table *method_table_create(
-    const struct rpc_registry *const *registries)
+    const struct rpc_service *const *services, size_t count)
 {
+    size_t method_count = 0;
+    for (size_t i = 0; i < count; i++)
+        method_count += services[i]->method_count;
     size_t size = 16;
-    while (size < 2 * count_methods(registries))
+    while (size < 2 * method_count)
         size *= 2;
     struct method_table *table =
         calloc(1, sizeof *table + size * sizeof table->entries[0]);
     if (table == NULL)
         abort();
     table->mask = size - 1;
-    for (; *registries != NULL; registries++)
-        for (size_t i = 0; i < (*registries)->service_count; i++)
-            add_service(table, (*registries)->services[i]);
+    for (size_t i = 0; i < count; i++)
+        add_service(table, services[i]);
     return table;
 }
 

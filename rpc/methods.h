@@ -17,9 +17,9 @@ struct method_entry {
     struct method_numbers numbers;
 };
 
-/* `registries` ends with NULL.  A path that comes twice keeps its first row. */
+/* A path that comes twice keeps its first row. */
 struct method_table *method_table_create(
-    const struct rpc_registry *const *registries);
+    const struct rpc_service *const *services, size_t count);
 void method_table_destroy(struct method_table *table); /* accepts NULL */
 
 /* NULL when there is no such method. */

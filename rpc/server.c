@@ -8,7 +8,9 @@
  * Each worker walks this way by itself, on its tick. */
 #include "rpc/server_internal.h"
 
+#include "grpc/registry.rpc.h"
 #include "rpc/call_state.h"
+#include "rpc/health.h"
 #include "rpc/limiter.h"
 #include "rpc/log.h"
 #include "rpc/reflection.h"
@@ -216,7 +218,8 @@ static void drain_step(struct rpc_worker *worker)
 static void ask_ready(struct rpc_server *server)
 {
     bool (*ready)(struct rpc_server *) = server->options.hooks.ready;
-    atomic_store(&server->ready, ready == NULL || ready(server));
+    atomic_store(&server->ready, !atomic_load(&server->leaving) &&
+                                     (ready == NULL || ready(server)));
 }
 
 static void on_tick(struct loop_timer *tick)
@@ -228,6 +231,7 @@ static void on_tick(struct loop_timer *tick)
         drain_step(worker);
     else if (worker->index == 0)
         ask_ready(worker->server);
+    health_tick(worker);
     if (!worker->stopped)
         loop_timer_start(worker->loop, tick,
                          draining ? DRAIN_TICK_MS : TICK_MS);
@@ -242,7 +246,39 @@ static void tick_now(void *argument)
 /* --- the server
  * ----------------------------------------------------------------- */
 
-static const struct rpc_registry *const no_registries[] = {NULL};
+static void add_services(struct rpc_server *server,
+                         const struct rpc_registry *registry)
+{
+    for (size_t i = 0; i < registry->service_count; i++) {
+        const struct rpc_service *service = registry->services[i];
+        if (strncmp(service->name, "grpc.reflection.", 16) == 0 &&
+            !server->options.reflection)
+            continue;
+        server->services =
+            realloc(server->services,
+                    (server->service_count + 1) * sizeof server->services[0]);
+        if (server->services == NULL)
+            abort();
+        server->services[server->service_count++] = service;
+    }
+}
+
+static void add_registry(struct rpc_server *server,
+                         const struct rpc_registry *registry)
+{
+    assert(server->registry_count < RPC_REGISTRIES_MAX);
+    server->registries[server->registry_count++] = registry;
+    add_services(server, registry);
+}
+
+/* The application's services and the runtime's own. */
+static void add_registries(struct rpc_server *server)
+{
+    const struct rpc_registry *const *given = server->options.registries;
+    for (; given != NULL && *given != NULL; given++)
+        add_registry(server, *given);
+    add_registry(server, &runtime_registry);
+}
 
 struct rpc_server *rpc_server_create(const struct rpc_server_options *options)
 {
@@ -251,12 +287,12 @@ struct rpc_server *rpc_server_create(const struct rpc_server_options *options)
         abort();
     server->options = *options;
     fill_options(&server->options);
-    if (server->options.registries == NULL)
-        server->options.registries = no_registries;
-    server->methods = method_table_create(server->options.registries);
+    add_registries(server);
+    server->methods =
+        method_table_create(server->services, server->service_count);
     server->limiter = limiter_create();
     if (options->reflection)
-        server->reflection = reflection_create(server->options.registries);
+        server->reflection = reflection_create(server->registries);
     return server;
 }
 
@@ -289,6 +325,7 @@ void rpc_server_destroy(struct rpc_server *server)
     reflection_destroy(server->reflection);
     limiter_destroy(server->limiter);
     method_table_destroy(server->methods);
+    free(server->services);
     free(server);
 }
 
@@ -364,6 +401,7 @@ static void join_workers(struct rpc_server *server, int count)
 
 static void begin_drain(struct rpc_server *server, int count)
 {
+    atomic_store(&server->leaving, true);
     atomic_store(&server->ready, false);
     atomic_store(&server->draining, true);
     for (int i = 0; i < count; i++)
@@ -373,6 +411,7 @@ static void begin_drain(struct rpc_server *server, int count)
 rpc_status rpc_server_start(struct rpc_server *server)
 {
     server->is_threaded = true;
+    atomic_store(&server->leaving, false);
     atomic_store(&server->draining, false);
     make_workers(server, server->options.loop_count);
     for (int i = 0; i < server->worker_count; i++) {
@@ -391,6 +430,9 @@ rpc_status rpc_server_start(struct rpc_server *server)
 void rpc_server_stop(struct rpc_server *server)
 {
     assert(server->is_threaded);
+    atomic_store(&server->leaving, true);
+    atomic_store(&server->ready, false);
+    uv_sleep(server->options.drain_notice_ms);
     begin_drain(server, server->worker_count);
     join_workers(server, server->worker_count);
     free_workers(server);
@@ -402,6 +444,7 @@ void rpc_server_stop(struct rpc_server *server)
 rpc_status rpc_server_start_here(struct rpc_server *server)
 {
     server->is_threaded = false;
+    atomic_store(&server->leaving, false);
     atomic_store(&server->draining, false);
     make_workers(server, 1);
     rpc_status status = worker_start(&server->workers[0]);

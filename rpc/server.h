@@ -42,7 +42,11 @@ struct rpc_server_options {
     uint32_t calls_in_flight_max;    /* 10,000: then RESOURCE_EXHAUSTED */
     uint64_t memory_bytes_max;       /* 512 MiB of bodies, queues and arenas */
     uint32_t drain_ms;               /* 30,000 */
-    uint32_t unary_ms_max;           /* 60,000; the longest unary deadline */
+    /* How long the server still takes calls after health has turned
+     * NOT_SERVING, so that load balancers look away first; here 0 means not at
+     * all. */
+    uint32_t drain_notice_ms;
+    uint32_t unary_ms_max;       /* 60,000; the longest unary deadline */
     uint32_t queue_delay_ms_max; /* 1,000; a loop slower than this refuses */
 
     /* Token buckets over all unary methods, besides those of single methods.

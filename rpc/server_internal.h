@@ -11,6 +11,7 @@
 /* The server as the files of rpc/ see it. */
 
 struct call_state;
+struct health_watch;
 struct method_table;
 struct reflection;
 struct rpc_limiter;
@@ -29,6 +30,7 @@ struct rpc_worker {
     int spare_call_count;
     struct rpc_tail *tails;
     struct rpc_tail *next_to_drain; /* while tails are asked to end */
+    struct health_watch *watches;
     struct rpc_net_worker *net;
     uint32_t calls_in_flight; /* tails and tasks are not counted */
     uint32_t calls_in_flight_max;
@@ -58,15 +60,22 @@ struct rpc_net_ops {
     void (*destroy)(struct rpc_server *server);
 };
 
+enum { RPC_REGISTRIES_MAX = 16 };
+
 struct rpc_server {
     struct rpc_server_options options; /* zeros replaced by the defaults */
+    const struct rpc_registry *registries[RPC_REGISTRIES_MAX + 1];
+    int registry_count;
+    const struct rpc_service **services; /* of all registries, and our own */
+    size_t service_count;
     struct method_table *methods;
     struct reflection *reflection; /* NULL unless options.reflection */
     struct rpc_limiter *limiter;
     struct rpc_worker *workers;
     int worker_count;
-    atomic_bool draining;
-    atomic_bool ready; /* as the ready hook said last */
+    atomic_bool leaving;  /* rpc_server_stop() was called: not ready */
+    atomic_bool draining; /* no new calls */
+    atomic_bool ready;    /* as the ready hook said last */
     bool is_threaded;
     const struct rpc_net_ops *net_ops;
     struct rpc_net_server *net;

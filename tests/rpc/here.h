@@ -3,10 +3,13 @@
 
 /* What tests of calls share: a server on this thread with the test service. */
 
+#include "rpc/codec.h"
 #include "rpc/local.h"
 #include "tests/rpc/registry.rpc.h"
 #include "tests/rpc/testservice.rpc.h"
 
+#include <google/rpc/error_details.pb-c.h>
+#include <google/rpc/status.pb-c.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -64,6 +67,31 @@ static inline struct rpc_reply here_echo(fixture *t, const char *text)
     EchoRequest req = ECHO_REQUEST_INIT;
     req.text = text;
     return here_call(t, TEST_ECHO, NULL, &req);
+}
+
+/* The detail of this type in the reply, or NULL. */
+static inline void *here_detail(fixture *t, struct rpc_reply reply,
+                                const ProtobufCMessageDescriptor *type)
+{
+    struct codec_error error;
+    const Google__Rpc__Status *status = (Google__Rpc__Status *)codec_decode(
+        t->arena, &google__rpc__status__descriptor, reply.details,
+        reply.details_size, &error);
+    const char *url =
+        arena_printf(t->arena, "type.googleapis.com/%s", type->name);
+    for (size_t i = 0; i < status->n_details; i++)
+        if (strcmp(status->details[i]->type_url, url) == 0)
+            return codec_decode(t->arena, type, status->details[i]->value.data,
+                                status->details[i]->value.len, &error);
+    return NULL;
+}
+
+/* ErrorInfo.reason of the reply, or "". */
+static inline const char *here_reason(fixture *t, struct rpc_reply reply)
+{
+    const Google__Rpc__ErrorInfo *info =
+        here_detail(t, reply, &google__rpc__error_info__descriptor);
+    return info == NULL ? "" : info->reason;
 }
 
 #define assert_code(reply, expected)                        \
