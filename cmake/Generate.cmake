@@ -97,7 +97,7 @@ generate_by_protoc(c_out ${GEN}/c.fds OUTPUT ${pb_c} ${pb_h}
   COMMENT "protoc-c")
 
 # 4. Method tables, rules, short names and registries by our own plugin.
-set(plugin_sources gen header names protoc-gen-prbal registry source)
+set(plugin_sources gen header names protoc-gen-prbal registry rules source)
 list(TRANSFORM plugin_sources PREPEND rpc/gen/)
 list(TRANSFORM plugin_sources APPEND .c)
 set(plugin_pb prbal/options buf/validate/validate google/protobuf/duration
@@ -107,8 +107,10 @@ list(TRANSFORM plugin_pb APPEND .pb-c.c)
 add_library(prbal_plugin_proto STATIC ${plugin_pb})
 target_include_directories(prbal_plugin_proto SYSTEM PUBLIC ${GEN})
 target_link_libraries(prbal_plugin_proto PUBLIC prbal_bootstrap)
-add_executable(protoc-gen-prbal ${plugin_sources} rpc/arena.c)
-target_link_libraries(protoc-gen-prbal PRIVATE prbal_warnings prbal_plugin_proto)
+add_executable(protoc-gen-prbal ${plugin_sources} rpc/arena.c rpc/codec.c
+  rpc/pattern.c)
+target_link_libraries(protoc-gen-prbal PRIVATE prbal_warnings prbal_plugin_proto
+  PkgConfig::pcre2)
 target_link_options(protoc-gen-prbal PRIVATE ${tool_flags})
 generate_by_protoc(prbal_out ${GEN}/all.fds OUTPUT ${rpc_c} ${rpc_h}
   OPTIONS --plugin=protoc-gen-prbal=$<TARGET_FILE:protoc-gen-prbal>

@@ -26,6 +26,7 @@ struct message_at {
     const proto_file *file;
     const proto_message *message;
     const char *scope;
+    bool has_rules; /* it, or a message in it: find_rules() */
 };
 
 struct gen {
@@ -70,12 +71,17 @@ uint8_t *option_bytes(struct gen *gen, const ProtobufCMessage *options,
 /* The last varint under `tag`, or 0. */
 uint64_t option_number(const ProtobufCMessage *options, uint32_t tag);
 
+/* Finds the messages that have rules to check; first of all. */
+void find_rules(struct gen *gen);
+char *rules_name(struct gen *gen, const struct message_at *at);
+
 /* One for each kind of file that is written. */
 void emit_header(struct gen *gen, const proto_file *file);
 void emit_source(struct gen *gen, const proto_file *file);
 void emit_registries(struct gen *gen);
 
-/* The service part of a source file. */
+/* The parts of a source file. */
+void emit_rules(struct gen *gen, FILE *out, const proto_file *file);
 void emit_service(struct gen *gen, FILE *out, const proto_file *file,
                   const proto_service *service);
 

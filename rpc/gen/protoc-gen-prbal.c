@@ -23,7 +23,8 @@ static size_t count_messages(const proto_message *m)
 static void index_message(struct gen *gen, const proto_file *file,
                           const proto_message *m, const char *scope)
 {
-    gen->messages[gen->message_count++] = (struct message_at){file, m, scope};
+    gen->messages[gen->message_count++] =
+        (struct message_at){file, m, scope, false};
     for (size_t i = 0; i < m->n_nested_type; i++)
         index_message(
             gen, file, m->nested_type[i],
@@ -48,6 +49,7 @@ static void generate(struct gen *gen, const request *req)
     gen->files = req->proto_file;
     gen->file_count = req->n_proto_file;
     index_messages(gen);
+    find_rules(gen);
     for (size_t i = 0; i < req->n_file_to_generate; i++) {
         const proto_file *file = gen_file(gen, req->file_to_generate[i]);
         emit_header(gen, file);

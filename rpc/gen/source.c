@@ -153,14 +153,30 @@ static void emit_method(struct gen *gen, FILE *out, const proto_file *file,
     fprintf(out, "     .request = %s,\n     .response = %s,\n",
             descriptor_of(gen, method->input_type),
             descriptor_of(gen, method->output_type));
+    const struct message_at *request = gen_message(gen, method->input_type);
+    if (request->has_rules)
+        fprintf(out, "     .rules = &%s,\n", rules_name(gen, request));
     fprintf(out, "     .%s = call_%s},\n", members[in][stream],
             handler_name(gen, service, method));
+}
+
+static void declare_rules(struct gen *gen, FILE *out,
+                          const proto_service *service)
+{
+    for (size_t i = 0; i < service->n_method; i++) {
+        const struct message_at *request =
+            gen_message(gen, service->method[i]->input_type);
+        if (request->has_rules)
+            fprintf(out, "extern const struct rpc_rules %s;\n",
+                    rules_name(gen, request));
+    }
 }
 
 void emit_service(struct gen *gen, FILE *out, const proto_file *file,
                   const proto_service *service)
 {
     const char *table = service_name(gen, file, service);
+    declare_rules(gen, out, service);
     for (size_t i = 0; i < service->n_method; i++)
         emit_thunk(gen, out, service, service->method[i]);
     fprintf(out, "\nstatic const struct rpc_method %s_methods[] = {\n", table);
@@ -182,6 +198,7 @@ void emit_source(struct gen *gen, const proto_file *file)
             "/* From %s, by protoc-gen-prbal. */\n"
             "#include \"%s.rpc.h\"\n",
             file->name, stem);
+    emit_rules(gen, out, file);
     for (size_t i = 0; i < file->n_service; i++)
         emit_service(gen, out, file, file->service[i]);
     fclose(out);
