@@ -5,6 +5,7 @@
 #include "db/pool.h"
 #include "rpc/loop.h"
 #include "services/auth/authenticate.h"
+#include "services/events/hub.h"
 
 static void begin(struct rpc_call *call)
 {
@@ -25,25 +26,28 @@ static rpc_status on_loop_start(struct rpc_server *server, struct loop *loop)
     };
     db_pool_create(loop, &options);
     authenticate_loop_start(server, loop);
+    hub_start(server, loop, app->database_url);
     return RPC_SUCCESS;
 }
 
 static void on_loop_stop(struct rpc_server *server, struct loop *loop)
 {
     (void)server;
+    hub_stop(loop);
     authenticate_loop_stop(loop);
     db_pool_destroy(db_pool_of(loop));
 }
 
+/* Asked on the first loop, also before it runs. */
 static bool ready(struct rpc_server *server)
 {
-    (void)server;
-    const struct db_pool *pool = db_pool_of(loop_current());
+    const struct db_pool *pool = db_pool_of(rpc_server_loop(server, 0));
     return pool != NULL && db_pool_is_up(pool);
 }
 
 struct rpc_hooks app_hooks(void)
 {
+    hub_register();
     return (struct rpc_hooks){
         .authenticate = authenticate,
         .begin = begin,

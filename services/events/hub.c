@@ -319,9 +319,15 @@ static void on_session_end(struct loop *loop, const char *user_id,
         hub_end_sessions(hub, user_id, session_id);
 }
 
-void hub_register(void)
+static void register_once(void)
 {
     auth_on_session_end(on_session_end);
+}
+
+void hub_register(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, register_once);
 }
 
 void hub_start(struct rpc_server *server, struct loop *loop,

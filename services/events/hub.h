@@ -26,7 +26,8 @@ struct hub_stream;
 struct hints;
 struct seats;
 
-/* Once, before the server starts: the hub hears of sessions that end. */
+/* Before the server starts: the hub hears of sessions that end.  Repeating it
+ * changes nothing. */
 void hub_register(void);
 
 /* One hub a loop, between the server's loop_start and loop_stop hooks.

@@ -4,6 +4,7 @@
 #include "services/events/hub.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,10 +13,12 @@ struct seat_count {
     int64_t taken;
 };
 
-/* A question to the loop that counts; on the stack of the asking coroutine,
- * which waits for the answer whatever happens to its call. */
+/* A question to the loop that counts.  It travels there and back; whoever sees
+ * it last frees it. */
 struct question {
-    struct rpc_call *call;
+    struct rpc_call *call; /* NULL once nobody waits for the answer */
+    struct rpc_server *server;
+    struct loop *asker;
     char user_id[USER_ID_SIZE];
     int64_t most;
     bool is_granted;
@@ -56,8 +59,14 @@ static void leave(struct seats *seats, const char *user_id)
 static void on_answer(void *argument)
 {
     struct question *question = argument;
-    question->is_answered = true;
-    rpc_wake(question->call);
+    if (question->call != NULL) {
+        question->is_answered = true;
+        rpc_wake(question->call);
+        return;
+    }
+    if (question->is_granted)
+        seat_leave(question->server, question->user_id);
+    free(question);
 }
 
 static void on_question(void *argument)
@@ -66,16 +75,28 @@ static void on_question(void *argument)
     struct hub *hub = hub_of(loop_current());
     question->is_granted =
         hub != NULL && take(hub_seats(hub), question->user_id, question->most);
-    loop_post(question->call->loop, on_answer, question);
+    loop_post(question->asker, on_answer, question);
 }
 
 rpc_status seat_take(struct rpc_call *call, const char *user_id, int64_t most)
 {
-    struct question question = {.call = call, .most = most};
-    strncpy(question.user_id, user_id, USER_ID_SIZE - 1);
-    loop_post(home_of(call->server, user_id), on_question, &question);
-    rpc_wait_always(call, &question.is_answered);
-    if (question.is_granted)
+    struct question *question = calloc(1, sizeof *question);
+    assert(question != NULL);
+    question->call = call;
+    question->server = call->server;
+    question->asker = call->loop;
+    question->most = most;
+    snprintf(question->user_id, sizeof question->user_id, "%s", user_id);
+    loop_post(home_of(call->server, user_id), on_question, question);
+
+    rpc_status status = rpc_wait(call, &question->is_answered);
+    if (!question->is_answered) {
+        question->call = NULL; /* the answer will find nobody */
+        return status;
+    }
+    bool is_granted = question->is_granted;
+    free(question);
+    if (is_granted)
         return RPC_SUCCESS;
     return rpc_fail_reason(call, RPC_RESOURCE_EXHAUSTED, "TOO_MANY_STREAMS",
                            "at most %lld event streams can be open at a time",
