@@ -1,0 +1,514 @@
+/* Event streams: catching up, going live, and how they end. */
+#include "db/db.h"
+#include "prbal/v1/event.rpc.h"
+#include "rpc/clock.h"
+#include "rpc/loop.h"
+#include "services/app.h"
+#include "services/events/events.h"
+#include "services/events/hub.h"
+#include "tests/testkit/testkit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define SUBSCRIBE "/prbal.v1.EventService/Subscribe"
+
+enum { WAIT_MS = 5000 };
+
+/* ---- Writing. */
+
+struct writer {
+    const char *user_id;
+    int count;      /* transactions of one event */
+    size_t padding; /* bytes in each */
+    int64_t pause_ms;
+    bool is_booking;
+    rpc_code code;
+    bool done;
+};
+
+static rpc_status write_one(struct rpc_call *call, const struct writer *w)
+{
+    char *filler = arena_alloc(call->arena, w->padding + 1);
+    memset(filler, 'x', w->padding);
+    struct db *tx;
+    TRY(db_begin(call->db, &tx));
+    if (w->is_booking)
+        event_booking_updated(tx, w->user_id, "a booking", filler,
+                              BOOKING_STATUS_CONFIRMED);
+    else
+        event_bid_updated(tx, w->user_id, "a bid", filler, BID_STATUS_PENDING);
+    return db_commit(tx);
+}
+
+static rpc_status write_all(struct rpc_call *call, const struct writer *w)
+{
+    for (int i = 0; i < w->count; i++) {
+        TRY(write_one(call, w));
+        if (w->pause_ms > 0)
+            TRY(rpc_sleep(call, w->pause_ms));
+    }
+    return RPC_SUCCESS;
+}
+
+static void writer_task(struct rpc_call *call, void *argument)
+{
+    struct writer *w = argument;
+    w->code = write_all(call, w).code;
+    w->done = true;
+}
+
+static void start_writing(fixture *t, struct writer *w)
+{
+    w->done = false;
+    assert_non_null(
+        rpc_task(t->server, rpc_server_loop(t->server, 0), writer_task, w));
+}
+
+static void finish_writing(fixture *t, struct writer *w)
+{
+    loop_run_until(rpc_server_loop(t->server, 0), &w->done);
+    assert_int_equal(w->code, RPC_OK);
+}
+
+static void write_events(fixture *t, const char *user_id, int count)
+{
+    struct writer w = {.user_id = user_id, .count = count};
+    start_writing(t, &w);
+    finish_writing(t, &w);
+}
+
+static void write_booking(fixture *t, const char *user_id)
+{
+    struct writer w = {.user_id = user_id, .count = 1, .is_booking = true};
+    start_writing(t, &w);
+    finish_writing(t, &w);
+}
+
+/* ---- Reading. */
+
+static struct rpc_local *subscribe(fixture *t, const struct person *who)
+{
+    SubscribeRequest req = SUBSCRIBE_REQUEST_INIT;
+    return stream_as(t, who, SUBSCRIBE, &req);
+}
+
+static struct rpc_local *resume(fixture *t, const struct person *who,
+                                int64_t after)
+{
+    SubscribeRequest req = SUBSCRIBE_REQUEST_INIT;
+    req._resume_after_case = SUBSCRIBE_REQUEST_RESUME_AFTER_CASE;
+    req.resume_after = after;
+    return stream_as(t, who, SUBSCRIBE, &req);
+}
+
+static const Event *next(fixture *t, struct rpc_local *stream)
+{
+    const SubscribeResponse *response =
+        (const SubscribeResponse *)rpc_local_next(stream, t->arena, WAIT_MS);
+    return response == NULL ? NULL : response->event;
+}
+
+#define assert_next(t, stream, kind) \
+    assert_next_at((t), (stream), EVENT_##kind##_CASE, __LINE__)
+static const Event *assert_next_at(fixture *t, struct rpc_local *stream,
+                                   int kind, int line)
+{
+    const Event *event = next(t, stream);
+    if (event == NULL || (int)event->payload_case != kind) {
+        print_error("line %d: got event %d, want %d\n", line,
+                    event == NULL ? 0 : (int)event->payload_case, kind);
+        fail();
+    }
+    return event;
+}
+
+static void assert_numbers(fixture *t, struct rpc_local *stream, int64_t from,
+                           int64_t to)
+{
+    for (int64_t i = from; i <= to; i++) {
+        const Event *event = next(t, stream);
+        assert_non_null(event);
+        assert_int_equal(event->event_id, i);
+    }
+}
+
+/* The stream of a new client, up to the point where it waits. */
+static struct rpc_local *live_stream(fixture *t, const struct person *who)
+{
+    struct rpc_local *stream = subscribe(t, who);
+    assert_next(t, stream, CONNECTED);
+    assert_next(t, stream, CAUGHT_UP);
+    return stream;
+}
+
+static void set(const char *name, const char *value)
+{
+    char error[256];
+    assert_true(app_config_set(name, value, error, sizeof error));
+}
+
+/* Lets the server work without taking anything from the stream. */
+static void await_end(fixture *t, struct rpc_local *stream, int64_t at_most_ms)
+{
+    const struct hub *hub = hub_of(rpc_server_loop(t->server, 0));
+    for (int64_t ms = 0; ms < at_most_ms && hub_stats(hub).streams > 0;
+         ms += 20)
+        run_for(t, 20);
+    assert_int_equal(hub_stats(hub).streams, 0);
+    (void)stream;
+}
+
+static struct rpc_reply last_words(fixture *t, struct rpc_local *stream)
+{
+    while (next(t, stream) != NULL)
+        continue;
+    assert_false(rpc_local_is_open(stream));
+    return rpc_local_reply(stream);
+}
+
+/* ---- Catching up. */
+
+static void a_stream_begins_now(void **state)
+{
+    fixture *t = *state;
+    struct person who = person(t, USER_TYPE_SEEKER);
+    write_events(t, who.user_id, 3);
+    struct rpc_local *stream = subscribe(t, &who);
+    const Event *connected = assert_next(t, stream, CONNECTED);
+    assert_int_equal(connected->event_id, 0);
+    assert_int_equal(connected->connected->position, 3);
+    assert_int_equal(strlen(connected->connected->stream_id), 36);
+    assert_int_equal(connected->connected->heartbeat_seconds, 25);
+    assert_int_equal(assert_next(t, stream, CAUGHT_UP)->caught_up->position, 3);
+
+    write_events(t, who.user_id, 2);
+    assert_numbers(t, stream, 4, 5);
+    rpc_local_free(stream);
+}
+
+static void a_stream_resumes_at_every_position(void **state)
+{
+    fixture *t = *state;
+    enum { EVENTS = 12 };
+    struct person who = person(t, USER_TYPE_SEEKER);
+    write_events(t, who.user_id, EVENTS);
+    for (int64_t after = 0; after <= EVENTS; after++) {
+        struct rpc_local *stream = resume(t, &who, after);
+        assert_next(t, stream, CONNECTED);
+        assert_numbers(t, stream, after + 1, EVENTS);
+        assert_int_equal(assert_next(t, stream, CAUGHT_UP)->caught_up->position,
+                         EVENTS);
+        rpc_local_free(stream);
+        run_for(t, 1); /* the seat is given back in the next pass */
+        assert_int_equal(
+            hub_stats(hub_of(rpc_server_loop(t->server, 0))).streams, 0);
+    }
+}
+
+static void a_backlog_of_many_pages_is_whole(void **state)
+{
+    fixture *t = *state;
+    struct person who = person(t, USER_TYPE_SEEKER);
+    sql(t, "insert into user_event_cursor values ('%s', 777, 0)", who.user_id);
+    sql(t,
+        "insert into user_event (user_id, seq, topic, payload) select '%s', n, "
+        "'BID', '\\x' from generate_series(1, 777) n",
+        who.user_id);
+    struct rpc_local *stream = resume(t, &who, 0);
+    assert_next(t, stream, CONNECTED);
+    assert_numbers(t, stream, 1, 777);
+    assert_next(t, stream, CAUGHT_UP);
+    rpc_local_free(stream);
+}
+
+/* Five streams begin at different moments of a writer's work, in the middle of
+ * its transactions; each must see the numbers that follow without a gap. */
+static void subscribing_while_events_come_loses_and_doubles_nothing(
+    void **state)
+{
+    fixture *t = *state;
+    enum { EVENTS = 300, STREAMS = 5 };
+    struct person who = person(t, USER_TYPE_SEEKER);
+    struct writer w = {.user_id = who.user_id, .count = EVENTS};
+    struct rpc_local *streams[STREAMS];
+    start_writing(t, &w);
+    for (int i = 0; i < STREAMS; i++) {
+        streams[i] = i % 2 == 0 ? resume(t, &who, 0) : subscribe(t, &who);
+        run_for(t, 15 + 7 * i);
+    }
+    finish_writing(t, &w);
+
+    for (int i = 0; i < STREAMS; i++) {
+        int64_t position =
+            assert_next(t, streams[i], CONNECTED)->connected->position;
+        if (i % 2 == 0)
+            position = 0;
+        while (position < EVENTS) {
+            const Event *event = next(t, streams[i]);
+            assert_non_null(event);
+            if (event->event_id == 0)
+                continue; /* caught_up */
+            assert_int_equal(event->event_id, position + 1);
+            position = event->event_id;
+        }
+        rpc_local_free(streams[i]);
+    }
+}
+
+/* ---- What cannot be resumed. */
+
+static void assert_resync(fixture *t, const struct person *who, int64_t after,
+                          int64_t position)
+{
+    struct rpc_local *stream = resume(t, who, after);
+    assert_next(t, stream, CONNECTED);
+    assert_int_equal(
+        assert_next(t, stream, RESYNC_REQUIRED)->resync_required->position,
+        position);
+    assert_int_equal(assert_next(t, stream, CAUGHT_UP)->caught_up->position,
+                     position);
+    write_events(t, who->user_id, 1);
+    assert_numbers(t, stream, position + 1, position + 1);
+    rpc_local_free(stream);
+}
+
+static void a_position_ahead_of_the_log_needs_a_resync(void **state)
+{
+    fixture *t = *state;
+    struct person who = person(t, USER_TYPE_SEEKER);
+    write_events(t, who.user_id, 3);
+    assert_resync(t, &who, 4, 3);
+}
+
+static void a_position_that_was_trimmed_needs_a_resync(void **state)
+{
+    fixture *t = *state;
+    struct person who = person(t, USER_TYPE_SEEKER);
+    write_events(t, who.user_id, 9);
+    sql(t, "delete from user_event where user_id = '%s' and seq <= 5",
+        who.user_id);
+    sql(t, "update user_event_cursor set trimmed_seq = 5 where user_id = '%s'",
+        who.user_id);
+    assert_resync(t, &who, 4, 9);
+
+    struct rpc_local *stream = resume(t, &who, 5);
+    assert_next(t, stream, CONNECTED);
+    assert_numbers(t, stream, 6, 10);
+    assert_next(t, stream, CAUGHT_UP);
+    rpc_local_free(stream);
+}
+
+static void a_client_that_is_too_far_behind_needs_a_resync(void **state)
+{
+    fixture *t = *state;
+    struct person who = person(t, USER_TYPE_SEEKER);
+    sql(t, "insert into user_event_cursor values ('%s', 10001, 0)",
+        who.user_id);
+    assert_resync(t, &who, 0, 10001);
+}
+
+/* As after a restore of an older backup: the log is behind the stream. */
+static void a_live_stream_ahead_of_its_log_is_told(void **state)
+{
+    fixture *t = *state;
+    struct person who = person(t, USER_TYPE_SEEKER);
+    write_events(t, who.user_id, 5);
+    struct rpc_local *stream = live_stream(t, &who);
+    run_for(t, 1100); /* a poll has seen the stream */
+    sql(t, "delete from user_event where user_id = '%s' and seq > 2",
+        who.user_id);
+    sql(t, "update user_event_cursor set last_seq = 2 where user_id = '%s'",
+        who.user_id);
+    assert_int_equal(
+        assert_next(t, stream, RESYNC_REQUIRED)->resync_required->position, 2);
+    write_events(t, who.user_id, 1);
+    assert_numbers(t, stream, 3, 3);
+    rpc_local_free(stream);
+}
+
+/* ---- Live. */
+
+static void every_stream_of_a_user_gets_every_event(void **state)
+{
+    fixture *t = *state;
+    struct person who = person(t, USER_TYPE_SEEKER);
+    struct person other = person(t, USER_TYPE_PROVIDER);
+    struct rpc_local *first = live_stream(t, &who);
+    struct rpc_local *second = live_stream(t, &who);
+    struct rpc_local *foreign = live_stream(t, &other);
+    write_events(t, who.user_id, 3);
+    write_events(t, other.user_id, 1);
+    assert_numbers(t, first, 1, 3);
+    assert_numbers(t, second, 1, 3);
+    assert_numbers(t, foreign, 1, 1);
+    write_events(t, other.user_id, 1);
+    assert_numbers(t, foreign, 2, 2);
+    rpc_local_free(first);
+    rpc_local_free(second);
+    rpc_local_free(foreign);
+}
+
+static void only_the_topics_that_are_wanted_come(void **state)
+{
+    fixture *t = *state;
+    struct person who = person(t, USER_TYPE_SEEKER);
+    write_events(t, who.user_id, 1);
+    write_booking(t, who.user_id);
+
+    EventTopic topics[] = {EVENT_TOPIC_BOOKING};
+    SubscribeRequest req = SUBSCRIBE_REQUEST_INIT;
+    req.n_topics = 1;
+    req.topics = topics;
+    req._resume_after_case = SUBSCRIBE_REQUEST_RESUME_AFTER_CASE;
+    struct rpc_local *stream = stream_as(t, &who, SUBSCRIBE, &req);
+    assert_next(t, stream, CONNECTED);
+    assert_int_equal(assert_next(t, stream, BOOKING_UPDATED)->event_id, 2);
+    assert_int_equal(assert_next(t, stream, CAUGHT_UP)->caught_up->position, 2);
+
+    write_events(t, who.user_id, 3);
+    write_booking(t, who.user_id);
+    assert_int_equal(assert_next(t, stream, BOOKING_UPDATED)->event_id, 6);
+    rpc_local_free(stream);
+}
+
+static void a_heartbeat_tells_how_far_the_stream_has_come(void **state)
+{
+    fixture *t = *state;
+    struct person who = person(t, USER_TYPE_SEEKER);
+    set("heartbeat", "1s");
+    struct rpc_local *stream = live_stream(t, &who);
+    const Event *event = assert_next(t, stream, HEARTBEAT);
+    assert_int_equal(event->event_id, 0);
+    assert_int_equal(event->heartbeat->position, 0);
+    write_events(t, who.user_id, 2);
+    assert_numbers(t, stream, 1, 2);
+    assert_int_equal(assert_next(t, stream, HEARTBEAT)->heartbeat->position, 2);
+    rpc_local_free(stream);
+    set("heartbeat", "25s");
+}
+
+/* ---- Limits and ends. */
+
+static void a_sixth_stream_is_refused(void **state)
+{
+    fixture *t = *state;
+    struct person who = person(t, USER_TYPE_SEEKER);
+    struct rpc_local *streams[5];
+    for (int i = 0; i < 5; i++)
+        streams[i] = live_stream(t, &who);
+    struct rpc_local *sixth = subscribe(t, &who);
+    struct rpc_reply reply = rpc_local_reply(sixth);
+    assert_reason(reply, RPC_RESOURCE_EXHAUSTED, "TOO_MANY_STREAMS");
+    rpc_local_free(sixth);
+
+    rpc_local_free(streams[2]);
+    run_for(t, 1);
+    streams[2] = live_stream(t, &who);
+    for (int i = 0; i < 5; i++)
+        rpc_local_free(streams[i]);
+}
+
+/* 40 events of 4 KB do not fit into a stream that nobody reads. */
+static void a_slow_reader_is_ended_and_can_resume(void **state)
+{
+    fixture *t = *state;
+    struct person who = person(t, USER_TYPE_SEEKER);
+    set("slow_reader", "1s");
+    struct rpc_local *stream = live_stream(t, &who);
+    struct writer w = {.user_id = who.user_id, .count = 40, .padding = 4096};
+    start_writing(t, &w);
+    finish_writing(t, &w);
+    await_end(t, stream, 10000);
+    set("slow_reader", "10s");
+
+    int64_t position = 0;
+    const Event *event;
+    while ((event = next(t, stream)) != NULL)
+        if (event->event_id != 0) {
+            assert_int_equal(event->event_id, position + 1);
+            position = event->event_id;
+        }
+    assert_in_range(position, 1, 39);
+    assert_reason(rpc_local_reply(stream), RPC_ABORTED, "SLOW_READER");
+    rpc_local_free(stream);
+
+    stream = resume(t, &who, position);
+    assert_next(t, stream, CONNECTED);
+    assert_numbers(t, stream, position + 1, 40);
+    rpc_local_free(stream);
+}
+
+/* A reader that is behind by more than the queue holds, but reads, is served to
+ * the end; another stream of the same user does not wait for it. */
+static void a_full_stream_goes_on_when_it_is_read(void **state)
+{
+    fixture *t = *state;
+    struct person who = person(t, USER_TYPE_SEEKER);
+    struct rpc_local *slow = live_stream(t, &who);
+    struct rpc_local *quick = live_stream(t, &who);
+    struct writer w = {.user_id = who.user_id, .count = 60, .padding = 4096};
+    start_writing(t, &w);
+    assert_numbers(t, quick, 1, 60);
+    finish_writing(t, &w);
+    assert_numbers(t, slow, 1, 60);
+    rpc_local_free(slow);
+    rpc_local_free(quick);
+}
+
+static void a_stream_ends_with_its_token(void **state)
+{
+    fixture *t = *state;
+    struct person who = person(t, USER_TYPE_SEEKER);
+    clock_shift_wall((int64_t)(15 * 60 * 1000 - 700) * 1000);
+    struct rpc_local *stream = live_stream(t, &who);
+    struct rpc_reply reply = last_words(t, stream);
+    clock_shift_wall(0);
+    assert_reason(reply, RPC_UNAUTHENTICATED, "TOKEN_EXPIRED");
+    rpc_local_free(stream);
+}
+
+static void a_session_that_ends_takes_its_streams_along(void **state)
+{
+    fixture *t = *state;
+    struct person who = person(t, USER_TYPE_SEEKER);
+    struct person other = person(t, USER_TYPE_SEEKER);
+    struct rpc_local *stream = live_stream(t, &who);
+    struct rpc_local *foreign = live_stream(t, &other);
+    sql(t,
+        "update session set revoked_at = now(), revoke_reason = 'LOGOUT' "
+        "where session_id = '%s'",
+        who.session_id);
+    const Event *event = assert_next(t, stream, SESSION_ENDED);
+    assert_string_equal(event->session_ended->session_id, who.session_id);
+    assert_reason(last_words(t, stream), RPC_UNAUTHENTICATED, "SESSION_ENDED");
+    assert_true(rpc_local_is_open(foreign));
+    rpc_local_free(stream);
+    rpc_local_free(foreign);
+}
+
+static void nobody_subscribes_without_a_token(void **state)
+{
+    fixture *t = *state;
+    struct rpc_local *stream = subscribe(t, NULL);
+    assert_code(rpc_local_reply(stream), RPC_UNAUTHENTICATED);
+    rpc_local_free(stream);
+}
+
+TEST_MAIN("hub", TEST(a_stream_begins_now),
+          TEST(a_stream_resumes_at_every_position),
+          TEST(a_backlog_of_many_pages_is_whole),
+          TEST(subscribing_while_events_come_loses_and_doubles_nothing),
+          TEST(a_position_ahead_of_the_log_needs_a_resync),
+          TEST(a_position_that_was_trimmed_needs_a_resync),
+          TEST(a_client_that_is_too_far_behind_needs_a_resync),
+          TEST(a_live_stream_ahead_of_its_log_is_told),
+          TEST(every_stream_of_a_user_gets_every_event),
+          TEST(only_the_topics_that_are_wanted_come),
+          TEST(a_heartbeat_tells_how_far_the_stream_has_come),
+          TEST(a_sixth_stream_is_refused),
+          TEST(a_slow_reader_is_ended_and_can_resume),
+          TEST(a_full_stream_goes_on_when_it_is_read),
+          TEST(a_stream_ends_with_its_token),
+          TEST(a_session_that_ends_takes_its_streams_along),
+          TEST(nobody_subscribes_without_a_token))
