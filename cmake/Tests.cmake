@@ -37,6 +37,14 @@ target_link_libraries(dbkit PRIVATE prbal_warnings PUBLIC db prbal_test_sql)
 foreach(test ${db_tests})
   prbal_test(${test} db dbkit)
 endforeach()
+# Every statement of services/ against the migrated schema: `ninja check-sql`.
+add_executable(check_sql tests/db/check_sql.c)
+target_link_libraries(check_sql PRIVATE dbkit prbal_sql prbal_warnings)
+add_test(NAME db/check_sql COMMAND check_sql)
+set_tests_properties(db/check_sql PROPERTIES LABELS "db;services" TIMEOUT 120)
+add_custom_target(check-sql COMMAND check_sql VERBATIM)
+add_dependencies(db_tests check_sql)
+
 # What tests of services stand on: the server in the process, a database.
 add_library(testkit STATIC EXCLUDE_FROM_ALL
   tests/testkit/testkit.c tests/testkit/scratch.c)
