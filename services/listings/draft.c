@@ -49,6 +49,11 @@ static rpc_status check_price(struct rpc_call *call, const Service *draft)
 
 rpc_status draft_check(struct rpc_call *call, const Service *draft)
 {
+    /* An update can clear what a new service had to have. */
+    if (draft->title[0] == '\0')
+        return rpc_fail_field(call, "title", "is required");
+    if (draft->description[0] == '\0')
+        return rpc_fail_field(call, "description", "is required");
     TRY(check_price(call, draft));
     if (draft->is_course && draft->kind != SERVICE_KIND_OFFERED)
         return rpc_fail_field(call, "is_course",
