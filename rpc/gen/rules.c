@@ -549,7 +549,7 @@ static struct value_tables emit_value(struct emitter *e,
     char *text;
     size_t size;
     FILE *rows = open_memstream(&text, &size);
-    const char *name;
+    const char *name = "";
     const ProtobufCMessage *typed = typed_rules(rules, &name);
     refuse_expressions(e, field->name, rules);
     if (is_time(field)) {
