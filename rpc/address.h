@@ -1,0 +1,19 @@
+#ifndef PRBAL_RPC_ADDRESS_H
+#define PRBAL_RPC_ADDRESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* A socket that listens on "HOST:PORT", "[V6]:PORT" or "unix:/path", and does
+ * not block.  An empty host is every address of both families.  -1 with a
+ * sentence in error[error_size].  A Unix socket that a dead server left behind
+ * is replaced. */
+int address_listen(const char *address, char *error, size_t error_size);
+
+/* The path of a "unix:" address, else NULL. */
+const char *address_unix_path(const char *address);
+
+/* The port that a listening socket has; 0 for a Unix socket. */
+int address_port(int fd);
+
+#endif
