@@ -45,6 +45,12 @@ static void fill_options(struct rpc_server_options *o)
     default_to(&o->drain_ms, 30000);
     default_to(&o->unary_ms_max, 60000);
     default_to(&o->queue_delay_ms_max, 1000);
+    default_to(&o->handshake_ms, 10000);
+    default_to(&o->stall_ms, 30000);
+    default_to(&o->idle_ms, 15 * 60 * 1000);
+    default_to(&o->keepalive_ms, 2 * 60 * 60 * 1000);
+    default_to(&o->keepalive_timeout_ms, 20000);
+    default_to(&o->ping_interval_ms, 10000);
     if (o->memory_bytes_max == 0)
         o->memory_bytes_max = (uint64_t)512 * 1024 * 1024;
 }

@@ -58,6 +58,14 @@ struct rpc_server_options {
      * NULL where there is none; NULL altogether gives a sentence without names.
      */
     const char *const *role_names;
+
+    /* Time limits of connections, likewise; see docs of gRPC keepalive. */
+    uint32_t handshake_ms;         /* 10,000: from accept to HTTP/2 SETTINGS */
+    uint32_t stall_ms;             /* 30,000: the peer takes none of our data */
+    uint32_t idle_ms;              /* 900,000 without a stream, then GOAWAY */
+    uint32_t keepalive_ms;         /* 7,200,000 of silence, then a PING */
+    uint32_t keepalive_timeout_ms; /* 20,000 to answer it */
+    uint32_t ping_interval_ms;     /* 10,000: clients may ping this often */
 };
 
 /* The text arguments must outlive the server. */

@@ -121,6 +121,13 @@ struct tls_identity *tls_identity_load(const char *certificate_path,
     return (struct tls_identity *)context;
 }
 
+struct tls_identity *tls_identity_hold(struct tls_identity *identity)
+{
+    if (identity != NULL)
+        SSL_CTX_up_ref(context_of(identity));
+    return identity;
+}
+
 void tls_identity_release(struct tls_identity *identity)
 {
     SSL_CTX_free(context_of(identity));

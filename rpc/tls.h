@@ -17,7 +17,9 @@ struct tls_identity;
 struct tls_identity *tls_identity_load(const char *certificate_path,
                                        const char *key_path, char *error,
                                        size_t error_size);
-void tls_identity_release(struct tls_identity *identity); /* accepts NULL */
+struct tls_identity *tls_identity_hold(struct tls_identity *identity);
+void tls_identity_release(struct tls_identity *identity);
+/* Both accept NULL. */
 
 /* One connection. */
 struct tls;

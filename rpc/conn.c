@@ -1,0 +1,472 @@
+/* One socket: reads are handed to the session at once, writes are gathered and
+ * leave once per pass of the loop. */
+#include "rpc/conn.h"
+
+#include "rpc/h2.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    /* How much one connection may write in a pass before others get theirs. */
+    WRITE_ROUNDS_MAX = 4,
+    /* While the socket is blocked, and this waits for it, nothing more is read:
+     * what the peer asks for would wait here, in our memory. */
+    BLOCKED_BYTES_MAX = 512 * 1024,
+    /* After our last word the peer gets this long to read it.  Closing at once
+     * could reset the connection and take the GOAWAY with it. */
+    LINGER_US = 1000000,
+    TLS_RECORD_HANDSHAKE = 0x16,
+};
+
+static int64_t now_us(const struct conn *conn)
+{
+    return loop_now_us(conn->net->worker->loop);
+}
+
+static const struct rpc_server_options *options_of(const struct conn *conn)
+{
+    return &conn->net->worker->server->options;
+}
+
+/* --- life -------------------------------------------------------------------
+ */
+
+static void on_poll(uv_poll_t *poll, int status, int events);
+
+void conn_hold(struct conn *conn)
+{
+    conn->references++;
+}
+
+void conn_release(struct conn *conn)
+{
+    assert(conn->references > 0);
+    if (--conn->references == 0)
+        pool_free(conn->net->pool, conn);
+}
+
+static void link_conn(struct conn *conn)
+{
+    struct rpc_net_worker *net = conn->net;
+    conn->next = net->conns;
+    if (conn->next != NULL)
+        conn->next->previous = conn;
+    net->conns = conn;
+}
+
+static void unlink_conn(struct conn *conn)
+{
+    if (conn->previous != NULL)
+        conn->previous->next = conn->next;
+    else
+        conn->net->conns = conn->next;
+    if (conn->next != NULL)
+        conn->next->previous = conn->previous;
+}
+
+static void on_poll_closed(uv_handle_t *handle)
+{
+    struct conn *conn = handle->data;
+    conn->net->poll_handles--;
+    conn_release(conn);
+}
+
+void conn_close(struct conn *conn)
+{
+    if (conn->stage == CONN_CLOSED)
+        return;
+    conn->stage = CONN_CLOSED;
+    h2_close(conn);
+    tls_destroy(conn->tls);
+    conn->tls = NULL;
+    pool_free(conn->net->pool, conn->out);
+    conn->out = NULL;
+    uv_close((uv_handle_t *)&conn->poll, on_poll_closed);
+    close(conn->fd);
+    unlink_conn(conn);
+    net_leave(conn->net, conn->key);
+}
+
+/* --- what is waited for ------------------------------------------------------
+ */
+
+static bool may_read(const struct conn *conn)
+{
+    if (!conn->is_blocked || conn->stage != CONN_TALKING)
+        return true;
+    return !h2_is_flooded(conn) && conn->queued_bytes < BLOCKED_BYTES_MAX;
+}
+
+static void set_interest(struct conn *conn, bool writable)
+{
+    if (conn->stage == CONN_CLOSED)
+        return;
+    int interest = may_read(conn) ? UV_READABLE : 0;
+    if (writable)
+        interest |= UV_WRITABLE;
+    if (interest == conn->interest)
+        return;
+    conn->interest = interest;
+    if (uv_poll_start(&conn->poll, interest, on_poll) != 0)
+        abort(); /* only a wrong handle or fd can do that */
+}
+
+/* --- the socket, in clear text or not ----------------------------------------
+ */
+
+static tls_result receive(struct conn *conn, uint8_t *bytes, size_t size,
+                          size_t *count)
+{
+    if (conn->tls != NULL)
+        return tls_read(conn->tls, bytes, size, count);
+    ssize_t got = recv(conn->fd, bytes, size, 0);
+    if (got > 0) {
+        *count = (size_t)got;
+        return TLS_DONE;
+    }
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return TLS_WANT_READ;
+    return TLS_CLOSED;
+}
+
+static tls_result transmit(struct conn *conn, const uint8_t *bytes, size_t size,
+                           size_t *count)
+{
+    if (conn->tls != NULL)
+        return tls_write(conn->tls, bytes, size, count);
+    ssize_t put = send(conn->fd, bytes, size, MSG_NOSIGNAL);
+    if (put >= 0) {
+        *count = (size_t)put;
+        return TLS_DONE;
+    }
+    *count = 0;
+    return errno == EAGAIN || errno == EINTR ? TLS_WANT_WRITE : TLS_CLOSED;
+}
+
+/* --- writing ----------------------------------------------------------------
+ */
+
+void conn_mark_dirty(struct conn *conn)
+{
+    if (conn->is_dirty || conn->stage == CONN_CLOSED)
+        return;
+    conn->is_dirty = true;
+    conn->next_dirty = conn->net->dirty;
+    conn->net->dirty = conn;
+    conn_hold(conn);
+}
+
+static void linger(struct conn *conn)
+{
+    if (conn->tls != NULL)
+        tls_say_goodbye(conn->tls);
+    h2_close(conn);
+    shutdown(conn->fd, SHUT_WR);
+    conn->stage = CONN_LINGERING;
+    conn->lingering_us = now_us(conn);
+    set_interest(conn, false);
+}
+
+/* Sends what it can; false when the socket is full or gone. */
+static bool send_bytes(struct conn *conn, const uint8_t *bytes, size_t size,
+                       size_t *sent)
+{
+    for (*sent = 0; *sent < size;) {
+        size_t count;
+        tls_result result = transmit(conn, bytes + *sent, size - *sent, &count);
+        if (result == TLS_CLOSED || result == TLS_FAILED) {
+            conn_close(conn);
+            return false;
+        }
+        if (result != TLS_DONE)
+            return false;
+        *sent += count;
+        conn->progress_us = now_us(conn);
+        metrics_add(conn->net->sent_bytes, (int64_t)count);
+    }
+    return true;
+}
+
+static void block(struct conn *conn)
+{
+    if (!conn->is_blocked)
+        conn->progress_us = now_us(conn);
+    conn->is_blocked = true;
+    set_interest(conn, true);
+}
+
+/* What an earlier pass could not send.  False while some is left. */
+static bool send_rest(struct conn *conn)
+{
+    if (conn->out == NULL)
+        return true;
+    size_t sent;
+    bool all = send_bytes(conn, conn->out + conn->out_sent,
+                          conn->out_size - conn->out_sent, &sent);
+    if (conn->stage == CONN_CLOSED)
+        return false;
+    conn->out_sent += sent;
+    if (!all) {
+        block(conn);
+        return false;
+    }
+    pool_free(conn->net->pool, conn->out);
+    conn->out = NULL;
+    return true;
+}
+
+static void keep_rest(struct conn *conn, const uint8_t *bytes, size_t size)
+{
+    conn->out = pool_alloc(conn->net->pool, size);
+    memcpy(conn->out, bytes, size);
+    conn->out_size = size;
+    conn->out_sent = 0;
+    block(conn);
+}
+
+/* One buffer full.  False when there is nothing left, or no use going on. */
+static bool send_next(struct conn *conn)
+{
+    uint8_t *output = conn->net->output;
+    size_t size = h2_fill(conn, output, NET_OUTPUT_BYTES);
+    if (size == 0)
+        return false;
+    size_t sent;
+    if (send_bytes(conn, output, size, &sent))
+        return true;
+    if (conn->stage != CONN_CLOSED)
+        keep_rest(conn, output + sent, size - sent);
+    return false;
+}
+
+static void flush(struct conn *conn)
+{
+    if (conn->stage != CONN_TALKING || !send_rest(conn))
+        return;
+    conn->is_blocked = false;
+    int rounds = 0;
+    while (rounds < WRITE_ROUNDS_MAX && send_next(conn))
+        rounds++;
+    if (conn->stage == CONN_CLOSED || conn->is_blocked)
+        return;
+    if (h2_is_over(conn))
+        linger(conn);
+    else
+        set_interest(conn, rounds == WRITE_ROUNDS_MAX);
+}
+
+void conn_flush_all(struct rpc_net_worker *net)
+{
+    while (net->dirty != NULL) {
+        struct conn *conn = net->dirty;
+        net->dirty = conn->next_dirty;
+        conn->is_dirty = false;
+        flush(conn);
+        conn_release(conn);
+    }
+}
+
+/* --- reading -----------------------------------------------------------------
+ */
+
+static void start_talking(struct conn *conn)
+{
+    conn->stage = CONN_TALKING;
+    h2_open(conn);
+    conn_mark_dirty(conn);
+}
+
+/* The session takes all that TLS has decrypted: bytes inside OpenSSL do not
+ * make the socket readable.  The peer's windows bound how much that can be. */
+static void read_frames(struct conn *conn)
+{
+    uint8_t *input = conn->net->input;
+    do {
+        size_t count;
+        tls_result result = receive(conn, input, NET_INPUT_BYTES, &count);
+        if (result == TLS_WANT_READ || result == TLS_WANT_WRITE)
+            return;
+        if (result != TLS_DONE || !h2_receive(conn, input, count)) {
+            conn_close(conn);
+            return;
+        }
+        conn->received_us = now_us(conn);
+        metrics_add(conn->net->received_bytes, (int64_t)count);
+    } while (conn->stage == CONN_TALKING && conn->refusal == NULL &&
+             conn->tls != NULL && tls_has_pending(conn->tls));
+}
+
+static void shake_hands(struct conn *conn)
+{
+    switch (tls_handshake(conn->tls)) {
+    case TLS_DONE:
+        set_interest(conn, false);
+        start_talking(conn);
+        read_frames(conn); /* the preface often comes with the last flight */
+        return;
+    case TLS_WANT_READ:
+        set_interest(conn, false);
+        return;
+    case TLS_WANT_WRITE:
+        set_interest(conn, true);
+        return;
+    default:
+        net_count_ended("handshake_failed", conn->peer);
+        conn_close(conn);
+    }
+}
+
+static void start_tls(struct conn *conn)
+{
+    struct tls_identity *identity = net_take_identity(conn->net->server);
+    if (identity != NULL)
+        conn->tls = tls_create(identity, conn->fd);
+    tls_identity_release(identity);
+    if (conn->tls == NULL) {
+        conn_close(conn);
+        return;
+    }
+    conn->stage = CONN_SHAKING_HANDS;
+    shake_hands(conn);
+}
+
+static void sniff(struct conn *conn)
+{
+    uint8_t first;
+    ssize_t got = recv(conn->fd, &first, 1, MSG_PEEK);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (got != 1)
+        conn_close(conn);
+    else if (first == TLS_RECORD_HANDSHAKE)
+        start_tls(conn);
+    else {
+        start_talking(conn);
+        read_frames(conn);
+    }
+}
+
+/* Nothing that comes now matters but the end. */
+static void discard(struct conn *conn)
+{
+    ssize_t got = recv(conn->fd, conn->net->input, NET_INPUT_BYTES, 0);
+    if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
+        conn_close(conn);
+}
+
+static void on_readable(struct conn *conn)
+{
+    switch (conn->stage) {
+    case CONN_SNIFFING:
+        sniff(conn);
+        return;
+    case CONN_SHAKING_HANDS:
+        shake_hands(conn);
+        return;
+    case CONN_TALKING:
+        read_frames(conn);
+        return;
+    case CONN_LINGERING:
+        discard(conn);
+        return;
+    case CONN_CLOSED:
+        return;
+    }
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events)
+{
+    struct conn *conn = poll->data;
+    if (status < 0) {
+        conn_close(conn);
+        return;
+    }
+    if (events & UV_READABLE)
+        on_readable(conn);
+    if (!(events & UV_WRITABLE))
+        return;
+    if (conn->stage == CONN_SHAKING_HANDS)
+        shake_hands(conn);
+    else
+        conn_mark_dirty(conn);
+}
+
+/* --- taking over
+ * -------------------------------------------------------------- */
+
+/* Small writes go out at once, since we gather them ourselves; a peer that
+ * vanished without a word is noticed by unacknowledged data, as gRFC A18 asks.
+ */
+static void set_socket_options(int fd, const struct sockaddr_storage *from,
+                               uint32_t timeout_ms)
+{
+    if (from->ss_family == AF_UNIX)
+        return;
+    int on = 1;
+    unsigned timeout = timeout_ms;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof timeout);
+}
+
+void conn_adopt(struct rpc_net_worker *net, int fd, rpc_listen_mode mode,
+                const struct sockaddr_storage *from)
+{
+    struct conn *conn = pool_alloc_zeroed(net->pool, sizeof *conn);
+    conn->net = net;
+    conn->fd = fd;
+    conn->references = 1; /* the poll handle's */
+    conn->key = peer_key(from);
+    peer_format(from, conn->peer);
+    conn->opened_us = now_us(conn);
+    conn->received_us = conn->progress_us = conn->opened_us;
+    set_socket_options(fd, from, options_of(conn)->keepalive_timeout_ms);
+    if (uv_poll_init(loop_uv(net->worker->loop), &conn->poll, fd) != 0)
+        abort(); /* epoll refuses only what is no socket */
+    conn->poll.data = conn;
+    net->poll_handles++;
+    link_conn(conn);
+
+    conn->stage = CONN_SNIFFING;
+    set_interest(conn, false);
+    if (mode == RPC_LISTEN_TLS)
+        start_tls(conn);
+    else if (mode == RPC_LISTEN_H2C)
+        start_talking(conn);
+}
+
+/* --- time limits
+ * -------------------------------------------------------------- */
+
+static bool is_overdue(int64_t since_us, uint32_t limit_ms, int64_t at_us)
+{
+    return at_us - since_us >= (int64_t)limit_ms * 1000;
+}
+
+static void evict(struct conn *conn, const char *reason)
+{
+    net_count_ended(reason, conn->peer);
+    conn_close(conn);
+}
+
+void conn_sweep(struct conn *conn, int64_t at_us)
+{
+    const struct rpc_server_options *options = options_of(conn);
+    if (conn->stage == CONN_LINGERING) {
+        if (at_us - conn->lingering_us >= LINGER_US)
+            conn_close(conn);
+    } else if (!conn->is_settled) {
+        if (is_overdue(conn->opened_us, options->handshake_ms, at_us))
+            evict(conn, "handshake_timeout");
+    } else if (conn->is_blocked &&
+               is_overdue(conn->progress_us, options->stall_ms, at_us)) {
+        evict(conn, "write_stalled");
+    } else if (conn->stage == CONN_TALKING) {
+        h2_sweep(conn, at_us);
+    }
+}

@@ -1,0 +1,91 @@
+#ifndef PRBAL_RPC_CONN_H
+#define PRBAL_RPC_CONN_H
+
+#include "rpc/net.h"
+
+/* One socket.
+ *
+ *   SNIFFING -> SHAKING_HANDS -> TALKING -> LINGERING -> CLOSED
+ *      |  (the first byte)         ^
+ *      +------- clear text --------+
+ *
+ * A connection is freed when it is closed, its poll handle is closed, and
+ * nothing refers to it any more. */
+
+typedef enum {
+    CONN_SNIFFING,      /* 0x16 will mean TLS */
+    CONN_SHAKING_HANDS, /* TLS */
+    CONN_TALKING,       /* HTTP/2 */
+    CONN_LINGERING,     /* said everything; waits for the peer to close */
+    CONN_CLOSED,
+} conn_stage;
+
+typedef enum {
+    H2_SERVING,
+    H2_NOTICED, /* the first GOAWAY is out; the last streams are arriving */
+    H2_LEAVING, /* the final GOAWAY is out; streams end */
+} h2_drain;
+
+struct conn {
+    struct conn *next, *previous; /* of the worker */
+    struct conn *next_dirty;
+    struct rpc_net_worker *net;
+    struct tls *tls; /* NULL in clear text */
+    uv_poll_t poll;
+    int fd;
+    int interest; /* of the poll handle */
+    conn_stage stage;
+    bool is_dirty;
+    bool is_blocked; /* the socket takes nothing more for now */
+    uint32_t references;
+
+    /* Taken from the session, not yet by the socket; NULL when it keeps up. */
+    uint8_t *out;
+    size_t out_size, out_sent;
+
+    int64_t opened_us;
+    int64_t received_us;
+    int64_t progress_us; /* the socket took something, or had nothing to take */
+    int64_t lingering_us;
+    uint64_t key;
+    char peer[PEER_TEXT_BYTES];
+
+    /* rpc/h2.c's: */
+    struct guard guard;
+    nghttp2_session *session;
+    struct h2_stream *streams;
+    size_t queued_bytes; /* of all bodies */
+    uint32_t stream_count;
+    uint32_t orphan_count;    /* streams gone, handlers still running */
+    struct h2_fields *fields; /* of the header block that is arriving */
+    const char *refusal;      /* why we end the connection; a literal */
+    bool is_settled;          /* the peer acknowledged our SETTINGS */
+    bool goaway_sent;
+    h2_drain drain;
+    int64_t drain_us;
+    const char *drain_reason; /* a literal */
+    int64_t ping_us;          /* of the keepalive that is out; 0 = none */
+    int64_t idle_us;          /* since when there is no stream */
+};
+
+/* Takes over an accepted socket, on the worker's thread. */
+void conn_adopt(struct rpc_net_worker *net, int fd, rpc_listen_mode mode,
+                const struct sockaddr_storage *from);
+
+/* Has something to send at the end of this pass. */
+void conn_mark_dirty(struct conn *conn);
+
+/* Sends for all dirty connections: the worker's flush hook. */
+void conn_flush_all(struct rpc_net_worker *net);
+
+/* Ends it at once; safe to call again, and with streams open. */
+void conn_close(struct conn *conn);
+
+/* Keeps the memory, not the socket. */
+void conn_hold(struct conn *conn);
+void conn_release(struct conn *conn);
+
+/* Enforces the time limits.  May close the connection. */
+void conn_sweep(struct conn *conn, int64_t now_us);
+
+#endif

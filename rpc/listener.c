@@ -1,0 +1,461 @@
+/* Accepting: the first worker does it for all, and gives each connection to the
+ * worker that has fewest.  SO_REUSEPORT, where the kernel chooses, spread eight
+ * connections over two loops 6:2 and 7:1. */
+#include "rpc/address.h"
+#include "rpc/conn.h"
+#include "rpc/h2.h"
+#include "rpc/log.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum {
+    ACCEPTS_PER_PASS = 64,
+    /* For files, database links and the listeners themselves. */
+    RESERVED_FDS = 128,
+    SWEEP_MS_MAX = 1000,
+    SWEEP_MS_MIN = 10,
+};
+
+struct listener {
+    struct listener *next;
+    struct rpc_net_server *net;
+    uv_poll_t poll;
+    int fd;
+    rpc_listen_mode mode;
+    char *unix_path; /* NULL for TCP */
+};
+
+/* A connection on its way to its worker. */
+struct arrival {
+    struct rpc_net_worker *net;
+    int fd;
+    rpc_listen_mode mode;
+    struct sockaddr_storage from;
+};
+
+void net_count_ended(const char *reason, const char *peer)
+{
+    char label[64];
+    snprintf(label, sizeof label, "reason=\"%s\"", reason);
+    metrics_add(metrics_counter("grpc_server_connections_ended_total",
+                                "Connections that the server refused or ended.",
+                                label),
+                1);
+    log_text(LOG_DEBUG, "net", "connection ended: %s, peer %s", reason, peer);
+}
+
+static metric connections_gauge(void)
+{
+    return metrics_gauge("grpc_server_connections", "Open connections.", NULL);
+}
+
+/* --- accepting
+ * --------------------------------------------------------------------- */
+
+/* The worker with the fewest connections; the earlier one when equal. */
+static struct rpc_net_worker *least_busy(struct rpc_net_server *net)
+{
+    struct rpc_net_worker *best = NULL;
+    unsigned best_count = 0;
+    for (int i = 0; i < net->server->worker_count; i++) {
+        struct rpc_net_worker *w = atomic_load(&net->workers[i]);
+        unsigned count = w == NULL ? 0 : atomic_load(&w->conn_count);
+        if (w != NULL && (best == NULL || count < best_count)) {
+            best = w;
+            best_count = count;
+        }
+    }
+    return best;
+}
+
+void net_leave(struct rpc_net_worker *net, uint64_t key)
+{
+    peers_leave(net->server->peers, key);
+    atomic_fetch_sub(&net->server->connections, 1);
+    atomic_fetch_sub(&net->conn_count, 1);
+    metrics_add(connections_gauge(), -1);
+}
+
+static void arrive(void *argument)
+{
+    struct arrival *arrival = argument;
+    conn_adopt(arrival->net, arrival->fd, arrival->mode, &arrival->from);
+    free(arrival);
+}
+
+/* The place is counted before anyone looks whether the server drains: a worker
+ * that drains then waits for this connection. */
+static void hand_over(struct rpc_net_worker *to, const struct listener *from,
+                      int fd, const struct sockaddr_storage *peer)
+{
+    atomic_fetch_add(&to->conn_count, 1);
+    atomic_fetch_add(&to->server->connections, 1);
+    metrics_add(connections_gauge(), 1);
+    if (atomic_load(&to->server->server->draining)) {
+        close(fd);
+        net_leave(to, peer_key(peer));
+        return;
+    }
+    struct arrival *arrival = malloc(sizeof *arrival);
+    if (arrival == NULL)
+        abort();
+    *arrival = (struct arrival){to, fd, from->mode, *peer};
+    loop_post(to->worker->loop, arrive, arrival);
+}
+
+static void refuse(int fd, const char *reason,
+                   const struct sockaddr_storage *peer)
+{
+    char text[PEER_TEXT_BYTES];
+    peer_format(peer, text);
+    net_count_ended(reason, text);
+    close(fd);
+}
+
+static void admit(struct listener *listener, int fd,
+                  const struct sockaddr_storage *peer)
+{
+    struct rpc_net_server *net = listener->net;
+    struct rpc_net_worker *to = least_busy(net);
+    if (to == NULL || atomic_load(&net->connections) >= net->connections_max)
+        refuse(fd, "too_many_connections", peer);
+    else if (!peers_enter(net->peers, peer_key(peer)))
+        refuse(fd, "too_many_connections_of_peer", peer);
+    else
+        hand_over(to, listener, fd, peer);
+}
+
+/* Out of file descriptors the connection would stay in the backlog and wake us
+ * for ever: the spare one makes room to take and close it. */
+static void drop_one(struct listener *listener)
+{
+    struct rpc_net_server *net = listener->net;
+    if (net->spare_fd >= 0)
+        close(net->spare_fd);
+    int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
+    if (fd >= 0)
+        close(fd);
+    net->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    net_count_ended("no_file_descriptors", "unknown");
+}
+
+static void on_acceptable(uv_poll_t *poll, int status, int events)
+{
+    (void)events;
+    struct listener *listener = poll->data;
+    if (status < 0)
+        return;
+    for (int i = 0; i < ACCEPTS_PER_PASS; i++) {
+        struct sockaddr_storage peer = {0};
+        socklen_t size = sizeof peer;
+        int fd = accept4(listener->fd, (struct sockaddr *)&peer, &size,
+                         SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) {
+            admit(listener, fd, &peer);
+            continue;
+        }
+        if (errno == EMFILE || errno == ENFILE)
+            drop_one(listener);
+        else if (errno != ECONNABORTED && errno != EINTR)
+            return;
+    }
+}
+
+static void start_accepting(struct rpc_net_worker *net)
+{
+    for (struct listener *l = net->server->listeners; l != NULL; l = l->next) {
+        if (uv_poll_init(loop_uv(net->worker->loop), &l->poll, l->fd) != 0)
+            abort();
+        l->poll.data = l;
+        uv_poll_start(&l->poll, UV_READABLE, on_acceptable);
+        net->poll_handles++;
+    }
+}
+
+static void on_listener_closed(uv_handle_t *handle)
+{
+    struct listener *listener = handle->data;
+    atomic_load(&listener->net->workers[0])->poll_handles--;
+}
+
+/* The sockets close at once, so that a balancer's next try goes elsewhere. */
+static void stop_accepting(struct rpc_net_worker *net)
+{
+    if (net->worker->index != 0)
+        return;
+    for (struct listener *l = net->server->listeners; l != NULL; l = l->next) {
+        if (l->fd < 0)
+            continue;
+        uv_close((uv_handle_t *)&l->poll, on_listener_closed);
+        close(l->fd);
+        l->fd = -1;
+    }
+}
+
+/* --- workers: struct rpc_net_ops
+ * ------------------------------------------------------ */
+
+static void on_flush(struct loop_flush *flush)
+{
+    conn_flush_all(
+        (struct rpc_net_worker *)((char *)flush -
+                                  offsetof(struct rpc_net_worker, flush)));
+}
+
+/* Often enough for the shortest time limit. */
+static int64_t sweep_ms(const struct rpc_server_options *options)
+{
+    const uint32_t limits[] = {
+        options->handshake_ms,
+        options->stall_ms,
+        options->idle_ms,
+        options->keepalive_ms,
+        options->keepalive_timeout_ms,
+    };
+    uint32_t shortest = SWEEP_MS_MAX * 4;
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++)
+        if (limits[i] < shortest)
+            shortest = limits[i];
+    return shortest / 4 < SWEEP_MS_MIN ? SWEEP_MS_MIN : shortest / 4;
+}
+
+static void on_sweep(struct loop_timer *timer)
+{
+    struct rpc_net_worker *net =
+        (struct rpc_net_worker *)((char *)timer -
+                                  offsetof(struct rpc_net_worker, sweep));
+    int64_t now_us = loop_now_us(net->worker->loop);
+    for (struct conn *c = net->conns, *next; c != NULL; c = next) {
+        next = c->next;
+        conn_sweep(c, now_us);
+    }
+    loop_timer_start(net->worker->loop, timer,
+                     sweep_ms(&net->worker->server->options));
+}
+
+static void publish(struct rpc_net_server *server, struct rpc_worker *worker,
+                    struct rpc_net_worker *net)
+{
+    pthread_mutex_lock(&server->lock);
+    if (server->workers == NULL)
+        server->workers = calloc((size_t)server->server->worker_count,
+                                 sizeof *server->workers);
+    pthread_mutex_unlock(&server->lock);
+    if (server->workers == NULL)
+        abort();
+    atomic_store(&server->workers[worker->index], net);
+}
+
+static rpc_status worker_start(struct rpc_worker *worker)
+{
+    struct rpc_net_worker *net = calloc(1, sizeof *net);
+    if (net == NULL)
+        abort();
+    net->worker = worker;
+    net->server = worker->server->net;
+    net->pool = pool_create();
+    net->gzip = gzip_create();
+    net->input = malloc(NET_INPUT_BYTES);
+    net->output = malloc(NET_OUTPUT_BYTES + NET_OUTPUT_SLACK_BYTES);
+    if (net->input == NULL || net->output == NULL)
+        abort();
+    net->received_bytes = metrics_counter("grpc_server_received_bytes_total",
+                                          "Bytes read from clients.", NULL);
+    net->sent_bytes = metrics_counter("grpc_server_sent_bytes_total",
+                                      "Bytes written to clients.", NULL);
+    h2_worker_start(net);
+    net->flush.fn = on_flush;
+    loop_add_flush(worker->loop, &net->flush);
+    loop_timer_init(&net->sweep, on_sweep);
+    loop_timer_start(worker->loop, &net->sweep,
+                     sweep_ms(&worker->server->options));
+    worker->net = net;
+    publish(net->server, worker, net);
+    if (worker->index == 0)
+        start_accepting(net);
+    return RPC_SUCCESS;
+}
+
+static void close_all(struct rpc_net_worker *net)
+{
+    while (net->conns != NULL)
+        conn_close(net->conns);
+}
+
+static void worker_stop(struct rpc_worker *worker)
+{
+    struct rpc_net_worker *net = worker->net;
+    if (net == NULL)
+        return; /* it did not start */
+    stop_accepting(net);
+    close_all(net);
+    loop_remove_flush(worker->loop, &net->flush);
+    loop_timer_stop(&net->sweep);
+    while (net->poll_handles > 0 || net->dirty != NULL) {
+        conn_flush_all(net);
+        uv_run(loop_uv(worker->loop), UV_RUN_NOWAIT);
+    }
+    atomic_store(&net->server->workers[worker->index], NULL);
+    h2_worker_stop(net);
+    gzip_destroy(net->gzip);
+    pool_destroy(net->pool);
+    free(net->input);
+    free(net->output);
+    free(net);
+    worker->net = NULL;
+}
+
+static void worker_drain(struct rpc_worker *worker)
+{
+    struct rpc_net_worker *net = worker->net;
+    net->draining = true;
+    stop_accepting(net);
+    for (struct conn *c = net->conns, *next; c != NULL; c = next) {
+        next = c->next;
+        if (c->stage == CONN_TALKING && c->is_settled)
+            h2_drain_begin(c, "draining");
+        else if (c->stage != CONN_LINGERING)
+            conn_close(c);
+    }
+}
+
+static bool worker_is_idle(const struct rpc_worker *worker)
+{
+    return atomic_load(&worker->net->conn_count) == 0;
+}
+
+static void worker_abort(struct rpc_worker *worker)
+{
+    close_all(worker->net);
+}
+
+static void destroy(struct rpc_server *server)
+{
+    struct rpc_net_server *net = server->net;
+    for (struct listener *l = net->listeners, *next; l != NULL; l = next) {
+        next = l->next;
+        if (l->fd >= 0)
+            close(l->fd);
+        if (l->unix_path != NULL)
+            unlink(l->unix_path);
+        free(l->unix_path);
+        free(l);
+    }
+    if (net->spare_fd >= 0)
+        close(net->spare_fd);
+    tls_identity_release(net->identity);
+    peers_destroy(net->peers);
+    pthread_mutex_destroy(&net->lock);
+    free(net->workers);
+    free(net);
+}
+
+static const struct rpc_net_ops net_ops = {
+    .worker_start = worker_start,
+    .worker_stop = worker_stop,
+    .worker_drain = worker_drain,
+    .worker_is_idle = worker_is_idle,
+    .worker_abort = worker_abort,
+    .destroy = destroy,
+};
+
+/* --- setting up
+ * ------------------------------------------------------------------------ */
+
+/* As many as the limit on open files allows, after it is raised as far as it
+ * goes. */
+static uint32_t connections_allowed(uint32_t wanted)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0)
+        return wanted;
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+    if (files.rlim_cur >= (rlim_t)wanted + RESERVED_FDS)
+        return wanted;
+    if (files.rlim_cur <= RESERVED_FDS)
+        return 1;
+    return (uint32_t)(files.rlim_cur - RESERVED_FDS);
+}
+
+static struct rpc_net_server *net_of(struct rpc_server *server)
+{
+    if (server->net != NULL)
+        return server->net;
+    struct rpc_net_server *net = calloc(1, sizeof *net);
+    if (net == NULL)
+        abort();
+    const struct rpc_server_options *options = &server->options;
+    net->server = server;
+    net->peers = peers_create(options->connections_per_ip_max);
+    net->guard_limits = guard_limits_default;
+    net->guard_limits.ping_interval_ms = options->ping_interval_ms;
+    net->connections_max = connections_allowed(options->connections_max);
+    net->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    pthread_mutex_init(&net->lock, NULL);
+    server->net = net;
+    server->net_ops = &net_ops;
+    /* OpenSSL writes without MSG_NOSIGNAL. */
+    signal(SIGPIPE, SIG_IGN);
+    return net;
+}
+
+bool rpc_server_use_tls(struct rpc_server *server, const char *certificate_path,
+                        const char *key_path, char *error, size_t error_size)
+{
+    struct tls_identity *identity =
+        tls_identity_load(certificate_path, key_path, error, error_size);
+    if (identity == NULL)
+        return false;
+    struct rpc_net_server *net = net_of(server);
+    pthread_mutex_lock(&net->lock);
+    struct tls_identity *old = net->identity;
+    net->identity = identity;
+    pthread_mutex_unlock(&net->lock);
+    tls_identity_release(old);
+    return true;
+}
+
+struct tls_identity *net_take_identity(struct rpc_net_server *net)
+{
+    pthread_mutex_lock(&net->lock);
+    struct tls_identity *identity = tls_identity_hold(net->identity);
+    pthread_mutex_unlock(&net->lock);
+    return identity;
+}
+
+int rpc_server_listen(struct rpc_server *server, const char *address,
+                      rpc_listen_mode mode, char *error, size_t error_size)
+{
+    struct rpc_net_server *net = net_of(server);
+    if (mode == RPC_LISTEN_TLS && net->identity == NULL) {
+        snprintf(error, error_size,
+                 "cannot listen on %s with TLS: there is no certificate",
+                 address);
+        return -1;
+    }
+    int fd = address_listen(address, error, error_size);
+    if (fd < 0)
+        return -1;
+    struct listener *listener = calloc(1, sizeof *listener);
+    const char *path = address_unix_path(address);
+    if (listener == NULL)
+        abort();
+    *listener = (struct listener){
+        .next = net->listeners,
+        .net = net,
+        .fd = fd,
+        .mode = mode,
+        .unix_path = path == NULL ? NULL : strdup(path),
+    };
+    net->listeners = listener;
+    return address_port(fd);
+}

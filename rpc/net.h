@@ -1,0 +1,89 @@
+#ifndef PRBAL_RPC_NET_H
+#define PRBAL_RPC_NET_H
+
+#include "rpc/compress.h"
+#include "rpc/guard.h"
+#include "rpc/metrics.h"
+#include "rpc/peers.h"
+#include "rpc/pool.h"
+#include "rpc/server_internal.h"
+#include "rpc/tls.h"
+
+#include <nghttp2/nghttp2.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* The network side of a server, as its own files see it:
+ *
+ *   rpc/listener.c   addresses, accepting, the caps on connections
+ *   rpc/conn.c       one socket: bytes in, bytes out, TLS, its time limits
+ *   rpc/h2.c         one nghttp2 session: frames, streams, GOAWAY, pings
+ *   rpc/grpc.c       one stream: gRPC's headers, messages and trailers
+ *
+ * Each file knows the one below it and talks to the one above through few
+ * functions.  rpc/grpc.c is a transport (rpc/transport.h). */
+
+struct conn;
+struct h2_fields;
+
+/* Why a connection was not taken, or was ended by us: a literal of few words
+ * joined by "_".  For the metrics and, at debug level, the log. */
+void net_count_ended(const char *reason, const char *peer);
+
+/* The connections of one loop. */
+struct rpc_net_worker {
+    struct rpc_worker *worker;
+    struct rpc_net_server *server;
+    struct pool *pool;
+    struct gzip *gzip;
+    struct conn *conns;
+    struct conn *dirty;     /* have something to send in this pass */
+    atomic_uint conn_count; /* with those still on their way here */
+    uint32_t poll_handles;  /* not closed yet */
+    struct loop_flush flush;
+    struct loop_timer sweep; /* looks at every connection's time limits */
+    bool draining;
+    metric received_bytes, sent_bytes; /* the server's */
+
+    nghttp2_session_callbacks *callbacks;
+    nghttp2_option *option;
+    nghttp2_mem memory;
+    struct h2_fields *spare_fields;
+
+    /* Shared by all connections: an idle one owns no buffers. */
+    uint8_t *input;
+    uint8_t *output;
+};
+
+enum {
+    NET_INPUT_BYTES = 64 * 1024,
+    /* One write's worth, and room for the frame that crosses the line. */
+    NET_OUTPUT_BYTES = 64 * 1024,
+    NET_OUTPUT_SLACK_BYTES = 32 * 1024,
+};
+
+struct listener;
+
+struct rpc_net_server {
+    struct rpc_server *server;
+    struct listener *listeners;
+    struct peers *peers;
+    struct guard_limits guard_limits;
+    uint32_t connections_max;
+    atomic_uint connections;
+    /* By index; NULL while that worker does not run. */
+    struct rpc_net_worker *_Atomic *workers;
+    int spare_fd; /* given up for a moment to refuse when fds have run out */
+
+    pthread_mutex_t lock; /* of what follows, and of `workers` being made */
+    struct tls_identity *identity; /* for new connections */
+};
+
+/* The identity for a new connection: release it after use.  NULL without TLS.
+ */
+struct tls_identity *net_take_identity(struct rpc_net_server *server);
+
+/* A connection is gone: its place may be given to another. */
+void net_leave(struct rpc_net_worker *net, uint64_t key);
+
+#endif
