@@ -81,3 +81,7 @@ if(PRBAL_FUZZ)
     target_link_options(${name} PRIVATE -fsanitize=fuzzer)
   endforeach()
 endif()
+
+# For tools from outside: grpcurl, h2load, h2spec, benchmarks.
+add_executable(testserver EXCLUDE_FROM_ALL tests/wire/testserver.c)
+target_link_libraries(testserver PRIVATE test_api prbal_warnings)

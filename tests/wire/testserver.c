@@ -1,0 +1,121 @@
+/* A server for tools from outside: grpcurl, h2load, h2spec, benchmarks.
+ *
+ *   testserver ADDRESS [--tls CERTIFICATE KEY] [--loops N]
+ *
+ * With a certificate the address takes TLS and clear text.  Prints the port on
+ * a line of its own, serves the test service, and drains on SIGTERM. */
+#include "rpc/server.h"
+#include "tests/rpc/registry.rpc.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct settings {
+    const char *address;
+    const char *certificate_path;
+    const char *key_path;
+    int loop_count;
+};
+
+static int usage(void)
+{
+    fprintf(stderr, "usage: testserver ADDRESS [--tls CERTIFICATE KEY] "
+                    "[--loops N]\n");
+    return 2;
+}
+
+static bool read_arguments(int count, char **arguments, struct settings *s)
+{
+    if (count < 2)
+        return false;
+    *s = (struct settings){.address = arguments[1], .loop_count = 1};
+    for (int i = 2; i < count; i++) {
+        if (strcmp(arguments[i], "--tls") == 0 && i + 2 < count) {
+            s->certificate_path = arguments[++i];
+            s->key_path = arguments[++i];
+        } else if (strcmp(arguments[i], "--loops") == 0 && i + 1 < count) {
+            s->loop_count = atoi(arguments[++i]);
+        } else {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The port, or -1 after a sentence on stderr. */
+static int open_port(struct rpc_server *server, const struct settings *s)
+{
+    char error[256];
+    rpc_listen_mode mode = RPC_LISTEN_H2C;
+    if (s->certificate_path != NULL) {
+        mode = RPC_LISTEN_BOTH;
+        if (!rpc_server_use_tls(server, s->certificate_path, s->key_path, error,
+                                sizeof error)) {
+            fprintf(stderr, "%s\n", error);
+            return -1;
+        }
+    }
+    int port = rpc_server_listen(server, s->address, mode, error, sizeof error);
+    if (port < 0)
+        fprintf(stderr, "%s\n", error);
+    return port;
+}
+
+static void wait_for_signal(void)
+{
+    sigset_t signals;
+    int received;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigwait(&signals, &received);
+}
+
+/* The loops' threads inherit the mask, so that sigwait() gets the signal. */
+static void block_signals(void)
+{
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
+}
+
+static int serve(struct rpc_server *server, const struct settings *s)
+{
+    int port = open_port(server, s);
+    if (port < 0)
+        return 1;
+    rpc_status status = rpc_server_start(server);
+    if (status.code != RPC_OK) {
+        fprintf(stderr, "%s\n", status.message);
+        return 1;
+    }
+    printf("%d\n", port);
+    fflush(stdout);
+    wait_for_signal();
+    rpc_server_stop(server);
+    return 0;
+}
+
+int main(int count, char **arguments)
+{
+    static const struct rpc_registry *const registries[] = {&test_registry,
+                                                            NULL};
+    struct settings settings;
+    if (!read_arguments(count, arguments, &settings))
+        return usage();
+    block_signals();
+    const struct rpc_server_options options = {
+        .registries = registries,
+        .loop_count = settings.loop_count,
+        .reflection = true,
+        .drain_ms = 5000,
+    };
+    struct rpc_server *server = rpc_server_create(&options);
+    int outcome = serve(server, &settings);
+    rpc_server_destroy(server);
+    return outcome;
+}
