@@ -25,15 +25,19 @@ create table notification (
   sender_id           uuid,
   link                text check (length(link) <= 500),
   read_at             timestamptz,
-  created_at          timestamptz not null default now(),
+  -- The moment itself and not the transaction's, so that several of one
+  -- transaction keep their order.
+  created_at          timestamptz not null default clock_timestamp(),
   updated_at          timestamptz not null default now(),
   constraint notification_object
     check ((related_object_type is null) = (related_object_id is null))
 );
 
--- The list, newest first: the key is made in time order.
-create index notification_list on notification (recipient_id, notification_id desc);
-create index notification_unread on notification (recipient_id, notification_id desc)
+-- The list, newest first.
+create index notification_list
+  on notification (recipient_id, created_at desc, notification_id desc);
+create index notification_unread
+  on notification (recipient_id, created_at desc, notification_id desc)
   where read_at is null;
 -- At most one unread notification of messages for each room: the next message
 -- renews it instead of adding another.

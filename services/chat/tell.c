@@ -59,8 +59,7 @@ static MessagePreview preview_of(struct arena *arena,
     MessagePreview preview = MESSAGE_PREVIEW_INIT;
     preview.message_id = message->message_id;
     preview.sender_id = message->sender->user_id;
-    preview.content =
-        (char *)text_cut(arena, message->content, PREVIEW_CHARACTERS);
+    preview.content = text_cut(arena, message->content, PREVIEW_CHARACTERS);
     preview.message_type = message->message_type;
     preview.send_time = message->send_time;
     return preview;
@@ -105,7 +104,7 @@ rpc_status tell_message(struct db *tx, const ChatMembershipRow *room,
         RoomListUpdate update = ROOM_LIST_UPDATE_INIT;
         update.room_id = message->room_id;
         update.kind = room->kind;
-        update.room_name = (char *)name;
+        update.room_name = name;
         update.has_unread =
             strcmp(member->user_id, message->sender->user_id) != 0;
         update.latest_message = &preview;
@@ -129,8 +128,8 @@ rpc_status tell_read(struct db *tx, const char *room_id, const char *reader_id,
     now.nanos = (int32_t)(wall_us % 1000000 * 1000);
 
     ReadReceipt receipt = READ_RECEIPT_INIT;
-    receipt.room_id = (char *)room_id;
-    receipt.user_id = (char *)reader_id;
+    receipt.room_id = room_id;
+    receipt.user_id = reader_id;
     receipt.last_read_message_id = message->message_id;
     receipt.last_read_seq = seq;
     receipt.read_time = &now;
@@ -149,10 +148,9 @@ rpc_status tell_room(struct db *tx, const char *room_id, ChatRoomKind kind,
     TRY(find_members(tx, room_id, &members));
     for (size_t i = 0; i < members.count; i++) {
         RoomListUpdate update = ROOM_LIST_UPDATE_INIT;
-        update.room_id = (char *)room_id;
+        update.room_id = room_id;
         update.kind = kind;
-        update.room_name =
-            (char *)room_name(name, &members, members.rows[i]->user_id);
+        update.room_name = room_name(name, &members, members.rows[i]->user_id);
         append_room(tx, members.rows[i]->user_id, &update);
     }
     return RPC_SUCCESS;

@@ -129,8 +129,8 @@ void event_bid_updated(struct db *tx, const char *user_id, const char *bid_id,
                        const char *service_id, BidStatus status)
 {
     BidUpdated updated = BID_UPDATED_INIT;
-    updated.bid_id = (char *)bid_id;
-    updated.service_id = (char *)service_id;
+    updated.bid_id = bid_id;
+    updated.service_id = service_id;
     updated.status = status;
     Event event = EVENT_INIT;
     event.payload_case = EVENT_BID_UPDATED_CASE;
@@ -143,8 +143,8 @@ void event_booking_updated(struct db *tx, const char *user_id,
                            BookingStatus status)
 {
     BookingUpdated updated = BOOKING_UPDATED_INIT;
-    updated.booking_id = (char *)booking_id;
-    updated.service_id = (char *)service_id;
+    updated.booking_id = booking_id;
+    updated.service_id = service_id;
     updated.status = status;
     Event event = EVENT_INIT;
     event.payload_case = EVENT_BOOKING_UPDATED_CASE;

@@ -73,7 +73,7 @@ event_note event_resync(int64_t position)
 event_note event_end_of_session(const char *session_id)
 {
     SessionEnded ended = SESSION_ENDED_INIT;
-    ended.session_id = (char *)session_id;
+    ended.session_id = session_id;
     Event event = EVENT_INIT;
     event.payload_case = EVENT_SESSION_ENDED_CASE;
     event.session_ended = &ended;

@@ -30,10 +30,12 @@ rpc_status notification_list_notifications(struct rpc_call *call,
 
     TRY(db_many(call->db, &notification_list, &res->n_notifications,
                 &res->notifications, db_text(call->caller.id), is_read, type,
-                page_text(&page, 0), page_limit(&page)));
+                page_time(&page, 0), page_text(&page, 1), page_limit(&page)));
     if (page_cut(&page, &res->n_notifications)) {
         const Notification *last = res->notifications[res->n_notifications - 1];
-        res->next_page_token = page_next(call, &page, last->notification_id);
+        res->next_page_token =
+            page_next(call, &page, page_time_key(call, last->create_time),
+                      last->notification_id);
     }
 
     NotificationCountsRow *counts;

@@ -26,15 +26,16 @@ update notification
    and read_at is null;
 
 -- name: notification_list :many Notification :replan
--- $2, $3 narrow; $4 is the row that the page starts behind.
+-- $2, $3 narrow; $4, $5 is the row that the page starts behind.
 select {{notification_columns}}
   from notification
  where recipient_id = $1
    and ($2::boolean is null or (read_at is not null) = $2)
    and ($3::text is null or type = $3)
-   and ($4::uuid is null or notification_id < $4)
- order by notification_id desc
- limit $5;
+   and ($4::timestamptz is null
+        or (created_at, notification_id) < ($4, $5::uuid))
+ order by created_at desc, notification_id desc
+ limit $6;
 
 -- name: notification_counts :one NotificationCountsRow :replan
 -- Of the narrowed list up to 1,000, and of all unread ones up to 100.
@@ -65,7 +66,7 @@ select {{notification_columns}}
   from notification
  where recipient_id = $1
    and notification_id = any ($2::uuid[])
- order by notification_id desc
+ order by created_at desc, notification_id desc
  limit 100;
 
 -- name: notifications_mark_all_read :exec
