@@ -279,7 +279,7 @@ static bool unknown(const struct config *config, const char *name,
                     size_t length, char *error, size_t error_size)
 {
     const char *nearest = NULL;
-    size_t least = 4; /* further away is no typing mistake */
+    size_t least = 2 + length / 3; /* further away is no typing mistake */
     for (size_t i = 0; i < config->row_count; i++) {
         if (config->rows[i].section != NULL)
             continue;
