@@ -92,6 +92,11 @@ static uint32_t share_of(uint32_t total, int count)
     return share == 0 ? 1 : share;
 }
 
+bool rpc_server_is_ready(const struct rpc_server *server)
+{
+    return atomic_load(&server->ready);
+}
+
 static void on_tick(struct loop_timer *tick);
 
 static void worker_init(struct rpc_server *server, int index)

@@ -98,6 +98,10 @@ rpc_status rpc_server_start(struct rpc_server *server);
  * loop's. */
 void rpc_server_stop(struct rpc_server *server);
 
+/* Whether it serves: started, not going down, and the ready hook agrees.  From
+ * any thread. */
+bool rpc_server_is_ready(const struct rpc_server *server);
+
 /* The loops, for posting to all of them. */
 int rpc_server_loop_count(const struct rpc_server *server);
 struct loop *rpc_server_loop(const struct rpc_server *server, int index);

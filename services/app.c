@@ -3,6 +3,8 @@
 #include "services/app.h"
 
 #include "db/pool.h"
+#include "prbal/options.rpc.h"
+#include "prbal/v1/registry.rpc.h"
 #include "rpc/loop.h"
 #include "services/auth/authenticate.h"
 #include "services/events/hub.h"
@@ -54,5 +56,56 @@ struct rpc_hooks app_hooks(void)
         .loop_start = on_loop_start,
         .loop_stop = on_loop_stop,
         .ready = ready,
+    };
+}
+
+/* For "only ... may do this". */
+static const char *const role_names[32] = {
+    [ROLE_SEEKER] = "seekers",       [ROLE_PROVIDER] = "providers",
+    [ROLE_LEARNER] = "learners",     [ROLE_ADMIN] = "administrators",
+    [ROLE_SUPERUSER] = "superusers", [ROLE_SERVICE] = "services",
+};
+
+/* Somebody who develops against the server restarts the client all day: there
+ * the hourly limits hold only when they were asked for. */
+static uint32_t hourly(const char *name, int64_t limit)
+{
+    bool untouched =
+        config_origin_of(app_config_table(), name) == CONFIG_FROM_DEFAULT;
+    if (app_config()->environment == ENVIRONMENT_DEVELOPMENT && untouched)
+        return 0;
+    return (uint32_t)limit;
+}
+
+static bool has_reflection(const struct app_config *config)
+{
+    if (config->reflection == SWITCH_AUTO)
+        return config->environment == ENVIRONMENT_DEVELOPMENT;
+    return config->reflection == SWITCH_ON;
+}
+
+struct rpc_server_options app_server_options(struct app *app)
+{
+    static const struct rpc_registry *const registries[] = {&prbal_registry,
+                                                            NULL};
+    const struct app_config *config = app_config();
+    return (struct rpc_server_options){
+        .registries = registries,
+        .hooks = app_hooks(),
+        .application = app,
+        .error_domain = "prbal",
+        .loop_count = (int)config->loops,
+        .reflection = has_reflection(config),
+        .message_bytes_max = (uint32_t)config->message_bytes,
+        .streams_max = (uint32_t)config->streams,
+        .connections_max = (uint32_t)config->connections,
+        .connections_per_ip_max = (uint32_t)config->connections_per_ip,
+        .calls_in_flight_max = (uint32_t)config->calls_in_flight,
+        .memory_bytes_max = (uint64_t)config->memory_bytes,
+        .drain_ms = (uint32_t)config->drain_ms,
+        .drain_notice_ms = (uint32_t)config->drain_notice_ms,
+        .signed_in_per_hour = hourly("rate_signed_in", config->rate_signed_in),
+        .anonymous_per_hour = hourly("rate_anonymous", config->rate_anonymous),
+        .role_names = role_names,
     };
 }

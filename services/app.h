@@ -59,8 +59,10 @@ struct app {
     const char *database_url; /* libpq connection string */
 };
 
-/* How prbald serves: who a token is, what database a call sees, when the
- * server is ready.  rpc_server_options.application is a `struct app *`. */
+/* How prbald serves: the API's methods, the limits of the settings, and hooks
+ * for who a token is, what database a call sees, and when the server is ready.
+ * `app` outlives the server. */
+struct rpc_server_options app_server_options(struct app *app);
 struct rpc_hooks app_hooks(void);
 
 #endif

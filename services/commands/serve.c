@@ -1,5 +1,5 @@
 #include "db/migrate.h"
-#include "prbal/v1/registry.rpc.h"
+#include "rpc/log.h"
 #include "rpc/server.h"
 #include "services/app.h"
 #include "services/certificate.h"
@@ -7,6 +7,7 @@
 #include "services/commands/database.h"
 #include "services/commands/review.h"
 #include "services/keys.h"
+#include "services/probes.h"
 #include "services/seed/seed.h"
 
 #include <errno.h>
@@ -26,6 +27,7 @@ struct serving {
     struct database database;
     struct app app;
     struct rpc_server *server;
+    struct edge *edge; /* NULL when PRBAL_EDGE_LISTEN is empty */
     char certificate[PATH_BYTES], key[PATH_BYTES];
     char error[COMMAND_ERROR_BYTES];
 };
@@ -65,6 +67,17 @@ static bool raise_file_limit(struct serving *s)
         setrlimit(RLIMIT_NOFILE, &limit);
     }
     return true;
+}
+
+static bool open_log(struct serving *s)
+{
+    const struct app_config *config = app_config();
+    const struct log_options options = {
+        .path = *config->log_file != '\0' ? config->log_file : NULL,
+        .level = (log_level)config->log_level,
+        .without_calls = !config->log_calls,
+    };
+    return log_open(&options, s->error, sizeof s->error);
 }
 
 static bool check_settings(struct serving *s)
@@ -139,25 +152,7 @@ static bool find_certificate(struct serving *s)
 
 static bool create_server(struct serving *s)
 {
-    static const struct rpc_registry *const registries[] = {&prbal_registry,
-                                                            NULL};
-    const struct app_config *config = app_config();
-    const struct rpc_server_options options = {
-        .registries = registries,
-        .hooks = app_hooks(),
-        .application = &s->app,
-        .error_domain = "prbal",
-        .loop_count = (int)config->loops,
-        .reflection = config->reflection == SWITCH_ON ||
-                      (config->reflection == SWITCH_AUTO && is_development()),
-        .message_bytes_max = (uint32_t)config->message_bytes,
-        .streams_max = (uint32_t)config->streams,
-        .connections_max = (uint32_t)config->connections,
-        .connections_per_ip_max = (uint32_t)config->connections_per_ip,
-        .calls_in_flight_max = (uint32_t)config->calls_in_flight,
-        .memory_bytes_max = (uint64_t)config->memory_bytes,
-        .drain_ms = (uint32_t)config->drain_ms,
-    };
+    const struct rpc_server_options options = app_server_options(&s->app);
     s->server = rpc_server_create(&options);
     return true;
 }
@@ -193,6 +188,17 @@ static bool start_server(struct serving *s)
         return true;
     snprintf(s->error, sizeof s->error, "%s", status.message);
     return false;
+}
+
+static bool start_edge(struct serving *s)
+{
+    const char *address = app_config()->edge_listen;
+    if (*address == '\0')
+        return true;
+    s->edge = probes_start(address, s->server, s->error, sizeof s->error);
+    if (s->edge != NULL)
+        say("listening", "%s, HTTP: /healthz /readyz /metrics", address);
+    return s->edge != NULL;
 }
 
 /* What a newcomer can type next. */
@@ -284,9 +290,9 @@ static void drain(struct serving *s)
 typedef bool (*step)(struct serving *s);
 
 static const step steps[] = {
-    raise_file_limit, check_settings, open_database,    migrate,
-    seed_once,        load_keys,      find_certificate, create_server,
-    listen_for_calls, start_server,
+    raise_file_limit, check_settings,   open_log,     open_database,
+    migrate,          seed_once,        load_keys,    find_certificate,
+    create_server,    listen_for_calls, start_server, start_edge,
 };
 
 static bool start(struct serving *s)
@@ -299,9 +305,11 @@ static bool start(struct serving *s)
 
 static void finish(struct serving *s)
 {
+    edge_stop(s->edge);
     rpc_server_destroy(s->server);
     keys_forget();
     database_close(&s->database);
+    log_close();
 }
 
 static int serve(struct serving *s)
