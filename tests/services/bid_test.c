@@ -1,0 +1,552 @@
+#include "prbal/v1/bid.rpc.h"
+#include "prbal/v1/booking.rpc.h"
+#include "tests/testkit/market.h"
+#include "tests/testkit/testkit.h"
+
+#include <stdio.h>
+
+#define BIDS "/prbal.v1.BidService/"
+
+static Money usd(int64_t amount_minor)
+{
+    Money money = MONEY_INIT;
+    money.amount_minor = amount_minor;
+    money.currency = "USD";
+    return money;
+}
+
+static CreateBidRequest bid_request(const char *service_id, Money *amount)
+{
+    CreateBidRequest req = CREATE_BID_REQUEST_INIT;
+    req.service_id = service_id;
+    req.amount = amount;
+    req.message = "I can do this next week.";
+    return req;
+}
+
+static struct rpc_reply try_bid(fixture *t, const struct person *provider,
+                                const char *service_id, int64_t amount_minor)
+{
+    Money amount = usd(amount_minor);
+    CreateBidRequest req = bid_request(service_id, &amount);
+    return call_as(t, provider, BIDS "CreateBid", &req);
+}
+
+static const Bid *bid_on(fixture *t, const struct person *provider,
+                         const char *service_id, int64_t amount_minor)
+{
+    return ANSWER(CreateBidResponse,
+                  try_bid(t, provider, service_id, amount_minor))
+        ->bid;
+}
+
+static struct rpc_reply try_accept(fixture *t, const struct person *who,
+                                   const char *bid_id)
+{
+    AcceptBidRequest req = ACCEPT_BID_REQUEST_INIT;
+    req.bid_id = bid_id;
+    return call_as(t, who, BIDS "AcceptBid", &req);
+}
+
+static struct rpc_reply try_get(fixture *t, const struct person *who,
+                                const char *bid_id)
+{
+    GetBidRequest req = GET_BID_REQUEST_INIT;
+    req.bid_id = bid_id;
+    return call_as(t, who, BIDS "GetBid", &req);
+}
+
+static struct rpc_reply try_reject(fixture *t, const struct person *who,
+                                   const char *bid_id, const char *reason)
+{
+    RejectBidRequest req = REJECT_BID_REQUEST_INIT;
+    req.bid_id = bid_id;
+    req.reason = reason;
+    return call_as(t, who, BIDS "RejectBid", &req);
+}
+
+static struct rpc_reply try_withdraw(fixture *t, const struct person *who,
+                                     const char *bid_id)
+{
+    WithdrawBidRequest req = WITHDRAW_BID_REQUEST_INIT;
+    req.bid_id = bid_id;
+    return call_as(t, who, BIDS "WithdrawBid", &req);
+}
+
+static void a_bid_reaches_the_seeker(void **state)
+{
+    fixture *t = *state;
+    struct person seeker = person(t, USER_TYPE_SEEKER);
+    struct person provider = person(t, USER_TYPE_PROVIDER);
+    const char *service = needed_service(t, &seeker, "Paint the fence");
+
+    const Bid *bid = bid_on(t, &provider, service, 12500);
+
+    assert_string_equal(bid->service_id, service);
+    assert_string_equal(bid->service_title, "Paint the fence");
+    assert_string_equal(bid->seeker->user_id, seeker.user_id);
+    assert_string_equal(bid->provider->full_name, provider.full_name);
+    assert_int_equal(bid->amount->amount_minor, 12500);
+    assert_string_equal(bid->amount->currency, "USD");
+    assert_int_equal(bid->status, BID_STATUS_PENDING);
+    assert_string_equal(bid->full_name, provider.full_name);
+    assert_string_equal(bid->booking_id, "");
+    assert_int_equal(
+        number(t, "select bids_count from service where service_id = '%s'",
+               service),
+        1);
+    assert_int_equal(number(t,
+                            "select count(*) from notification where "
+                            "recipient_id = '%s' and type = 'NEW_BID'",
+                            seeker.user_id),
+                     1);
+    /* the bid's own event and the notification's */
+    assert_int_equal(
+        number(t, "select last_seq from user_event_cursor where user_id = '%s'",
+               seeker.user_id),
+        2);
+}
+
+static void a_bid_is_seen_by_its_parties_alone(void **state)
+{
+    fixture *t = *state;
+    struct person seeker = person(t, USER_TYPE_SEEKER);
+    struct person provider = person(t, USER_TYPE_PROVIDER);
+    struct person stranger = person(t, USER_TYPE_BOTH);
+    struct person admin = person(t, USER_TYPE_ADMIN);
+    const Bid *bid =
+        bid_on(t, &provider, needed_service(t, &seeker, "Fix the roof"), 99900);
+
+    assert_ok(try_get(t, &seeker, bid->bid_id));
+    assert_ok(try_get(t, &provider, bid->bid_id));
+    assert_ok(try_get(t, &admin, bid->bid_id));
+    assert_code(try_get(t, &stranger, bid->bid_id), RPC_NOT_FOUND);
+    assert_code(try_accept(t, &stranger, bid->bid_id), RPC_NOT_FOUND);
+    assert_code(try_reject(t, &stranger, bid->bid_id, ""), RPC_NOT_FOUND);
+    assert_code(try_withdraw(t, &stranger, bid->bid_id), RPC_NOT_FOUND);
+    assert_code(try_get(t, &seeker, NOBODY), RPC_NOT_FOUND);
+}
+
+static void a_second_live_bid_is_refused(void **state)
+{
+    fixture *t = *state;
+    struct person seeker = person(t, USER_TYPE_SEEKER);
+    struct person provider = person(t, USER_TYPE_PROVIDER);
+    const char *service = needed_service(t, &seeker, "Mow the lawn");
+    const Bid *bid = bid_on(t, &provider, service, 3000);
+
+    assert_reason(try_bid(t, &provider, service, 2000), RPC_ALREADY_EXISTS,
+                  "BID_EXISTS");
+    assert_int_equal(
+        number(t, "select bids_count from service where service_id = '%s'",
+               service),
+        1);
+
+    assert_ok(try_withdraw(t, &provider, bid->bid_id));
+    assert_int_equal(
+        number(t, "select bids_count from service where service_id = '%s'",
+               service),
+        0);
+    assert_ok(try_bid(t, &provider, service, 2500));
+}
+
+static void a_rejected_provider_cannot_bid_again(void **state)
+{
+    fixture *t = *state;
+    struct person seeker = person(t, USER_TYPE_SEEKER);
+    struct person provider = person(t, USER_TYPE_PROVIDER);
+    const char *service = needed_service(t, &seeker, "Wash the car");
+    const Bid *bid = bid_on(t, &provider, service, 1500);
+
+    const Bid *rejected =
+        ANSWER(RejectBidResponse,
+               try_reject(t, &seeker, bid->bid_id, "too dear"))
+            ->bid;
+
+    assert_int_equal(rejected->status, BID_STATUS_REJECTED);
+    assert_string_equal(rejected->reject_reason, "too dear");
+    assert_non_null(rejected->reject_time);
+    assert_reason(try_bid(t, &provider, service, 1000), RPC_ALREADY_EXISTS,
+                  "BID_REJECTED_BEFORE");
+    assert_ok(try_reject(t, &seeker, bid->bid_id, "again"));
+    assert_string_equal(text(t,
+                             "select reject_reason from bid where bid_id = "
+                             "'%s'",
+                             bid->bid_id),
+                        "too dear");
+}
+
+static void bids_that_cannot_be_are_refused(void **state)
+{
+    fixture *t = *state;
+    struct person seeker = person(t, USER_TYPE_BOTH);
+    struct person provider = person(t, USER_TYPE_PROVIDER);
+    const char *open = needed_service(t, &seeker, "Clean the windows");
+    const char *offered = offered_service(t, &seeker, "Piano lessons");
+    const char *closed = needed_service(t, &seeker, "Closed already");
+    const char *late = needed_service(t, &seeker, "Much too late");
+    const char *hidden = needed_service(t, &seeker, "Taken down");
+    sql(t, "update service set status = 'CANCELLED' where service_id = '%s'",
+        closed);
+    sql(t,
+        "update service set deadline = now() - interval '1 hour' "
+        "where service_id = '%s'",
+        late);
+    sql(t, "update service set is_active = false where service_id = '%s'",
+        hidden);
+
+    assert_reason(try_bid(t, &seeker, open, 1000), RPC_PERMISSION_DENIED,
+                  "OWN_SERVICE");
+    assert_reason(try_bid(t, &provider, offered, 1000), RPC_FAILED_PRECONDITION,
+                  "SERVICE_NOT_NEEDED");
+    assert_reason(try_bid(t, &provider, closed, 1000), RPC_FAILED_PRECONDITION,
+                  "SERVICE_NOT_OPEN");
+    assert_reason(try_bid(t, &provider, late, 1000), RPC_FAILED_PRECONDITION,
+                  "DEADLINE_PASSED");
+    assert_code(try_bid(t, &provider, hidden, 1000), RPC_NOT_FOUND);
+    assert_code(try_bid(t, &provider, NOBODY, 1000), RPC_NOT_FOUND);
+    assert_int_equal(number(t,
+                            "select count(*) from bid where provider_id in "
+                            "('%s', '%s')",
+                            seeker.user_id, provider.user_id),
+                     0);
+}
+
+static void malformed_bids_name_the_field(void **state)
+{
+    fixture *t = *state;
+    struct person seeker = person(t, USER_TYPE_SEEKER);
+    struct person provider = person(t, USER_TYPE_PROVIDER);
+    const char *service = needed_service(t, &seeker, "Walk the dog");
+    char long_text[5002];
+    memset(long_text, 'x', sizeof long_text - 1);
+    long_text[sizeof long_text - 1] = '\0';
+
+    Money amount = usd(1000), zero = usd(0), strange = usd(1000);
+    strange.currency = "usd";
+    Money other = usd(1000);
+    other.currency = "EUR";
+    CreateBidRequest req = bid_request("not-a-uuid", &amount);
+    assert_field_violation(call_as(t, &provider, BIDS "CreateBid", &req),
+                           "service_id");
+    req = bid_request(service, NULL);
+    assert_field_violation(call_as(t, &provider, BIDS "CreateBid", &req),
+                           "amount");
+    req = bid_request(service, &zero);
+    assert_field_violation(call_as(t, &provider, BIDS "CreateBid", &req),
+                           "amount.amount_minor");
+    req = bid_request(service, &strange);
+    assert_field_violation(call_as(t, &provider, BIDS "CreateBid", &req),
+                           "amount.currency");
+    req = bid_request(service, &other);
+    assert_reason(call_as(t, &provider, BIDS "CreateBid", &req),
+                  RPC_FAILED_PRECONDITION, "CURRENCY_MISMATCH");
+    req = bid_request(service, &amount);
+    req.message = "";
+    assert_field_violation(call_as(t, &provider, BIDS "CreateBid", &req),
+                           "message");
+    req.message = long_text;
+    assert_field_violation(call_as(t, &provider, BIDS "CreateBid", &req),
+                           "message");
+    req = bid_request(service, &amount);
+    req.scheduled_time = in_minutes(t, -5);
+    assert_field_violation(call_as(t, &provider, BIDS "CreateBid", &req),
+                           "scheduled_time");
+    req = bid_request(service, &amount);
+    req.linkedin_url = "not a url";
+    assert_field_violation(call_as(t, &provider, BIDS "CreateBid", &req),
+                           "linkedin_url");
+    assert_int_equal(number(t,
+                            "select count(*) from bid where service_id = "
+                            "'%s'",
+                            service),
+                     0);
+}
+
+static void only_providers_bid(void **state)
+{
+    fixture *t = *state;
+    struct person seeker = person(t, USER_TYPE_SEEKER);
+    struct person other = person(t, USER_TYPE_SEEKER);
+    struct person pending = pending_person(t, USER_TYPE_PROVIDER);
+    const char *service = needed_service(t, &seeker, "Carry the sofa");
+
+    assert_code(try_bid(t, NULL, service, 1000), RPC_UNAUTHENTICATED);
+    assert_code(try_bid(t, &other, service, 1000), RPC_PERMISSION_DENIED);
+    assert_code(try_bid(t, &pending, service, 1000), RPC_PERMISSION_DENIED);
+}
+
+static void accepting_makes_a_booking_and_ends_the_contest(void **state)
+{
+    fixture *t = *state;
+    struct person seeker = person(t, USER_TYPE_SEEKER);
+    struct person winner = person(t, USER_TYPE_PROVIDER);
+    struct person loser = person(t, USER_TYPE_PROVIDER);
+    const char *service = needed_service(t, &seeker, "Build a shed");
+    const Bid *bid = bid_on(t, &winner, service, 80000);
+    const Bid *rival = bid_on(t, &loser, service, 90000);
+
+    const AcceptBidResponse *res =
+        ANSWER(AcceptBidResponse, try_accept(t, &seeker, bid->bid_id));
+
+    assert_int_equal(res->bid->status, BID_STATUS_ACCEPTED);
+    assert_non_null(res->bid->accept_time);
+    assert_string_equal(res->bid->booking_id, res->booking->booking_id);
+    assert_int_equal(res->booking->status, BOOKING_STATUS_CONFIRMED);
+    assert_int_equal(res->booking->origin, BOOKING_ORIGIN_BID);
+    assert_int_equal(res->booking->payment_policy, PAYMENT_POLICY_OFFLINE);
+    assert_int_equal(res->booking->total_amount->amount_minor, 80000);
+    assert_int_equal(res->booking->platform_fee->amount_minor, 8000);
+    assert_string_equal(res->booking->provider->user_id, winner.user_id);
+    assert_string_equal(text(t,
+                             "select status || ' ' || assigned_to from "
+                             "service where service_id = '%s'",
+                             service),
+                        text(t, "select 'IN_PROGRESS %s'", winner.user_id));
+    const Bid *lost =
+        ANSWER(GetBidResponse, try_get(t, &loser, rival->bid_id))->bid;
+    assert_int_equal(lost->status, BID_STATUS_REJECTED);
+    assert_int_equal(number(t,
+                            "select count(*) from notification where "
+                            "(recipient_id, type) in (('%s', 'BID_ACCEPTED'), "
+                            "('%s', 'BOOKING_CREATED'), "
+                            "('%s', 'BOOKING_CREATED'), "
+                            "('%s', 'BID_REJECTED'))",
+                            winner.user_id, winner.user_id, seeker.user_id,
+                            loser.user_id),
+                     4);
+    assert_int_equal(number(t,
+                            "select count(*) from chat_room where kind = "
+                            "'CONTEXT' and bid_id = '%s'",
+                            bid->bid_id),
+                     1);
+    assert_int_equal(number(t,
+                            "select count(*) from audit_log where action = "
+                            "'bid.accepted' and actor_id = '%s'",
+                            seeker.user_id),
+                     1);
+}
+
+static void accepting_twice_answers_the_same_booking(void **state)
+{
+    fixture *t = *state;
+    struct person seeker = person(t, USER_TYPE_SEEKER);
+    struct person provider = person(t, USER_TYPE_PROVIDER);
+    const Bid *bid =
+        bid_on(t, &provider, needed_service(t, &seeker, "Plant a tree"), 5000);
+
+    const AcceptBidResponse *first =
+        ANSWER(AcceptBidResponse, try_accept(t, &seeker, bid->bid_id));
+    const AcceptBidResponse *second =
+        ANSWER(AcceptBidResponse, try_accept(t, &seeker, bid->bid_id));
+
+    assert_string_equal(first->booking->booking_id,
+                        second->booking->booking_id);
+    assert_int_equal(number(t,
+                            "select count(*) from booking where bid_id = '%s'",
+                            bid->bid_id),
+                     1);
+}
+
+static void only_one_bid_of_a_service_is_accepted(void **state)
+{
+    fixture *t = *state;
+    struct person seeker = person(t, USER_TYPE_SEEKER);
+    struct person one = person(t, USER_TYPE_PROVIDER);
+    struct person two = person(t, USER_TYPE_PROVIDER);
+    const char *service = needed_service(t, &seeker, "Tile the bath");
+    const Bid *first = bid_on(t, &one, service, 5000);
+    const Bid *second = bid_on(t, &two, service, 4000);
+
+    assert_ok(try_accept(t, &seeker, first->bid_id));
+    assert_reason(try_accept(t, &seeker, second->bid_id),
+                  RPC_FAILED_PRECONDITION, "WRONG_STATE");
+}
+
+static void the_provider_cannot_accept_the_own_bid(void **state)
+{
+    fixture *t = *state;
+    struct person seeker = person(t, USER_TYPE_SEEKER);
+    struct person provider = person(t, USER_TYPE_BOTH);
+    const Bid *bid = bid_on(t, &provider,
+                            needed_service(t, &seeker, "Sweep the yard"), 5000);
+
+    assert_reason(try_accept(t, &provider, bid->bid_id), RPC_PERMISSION_DENIED,
+                  "NOT_THE_SEEKER");
+    assert_reason(try_reject(t, &provider, bid->bid_id, ""),
+                  RPC_PERMISSION_DENIED, "NOT_THE_SEEKER");
+    struct person both = person(t, USER_TYPE_BOTH);
+    const Bid *other =
+        bid_on(t, &provider, needed_service(t, &both, "Sweep the roof"), 5000);
+    assert_reason(try_withdraw(t, &both, other->bid_id), RPC_PERMISSION_DENIED,
+                  "NOT_THE_PROVIDER");
+}
+
+static void a_provider_is_not_booked_twice_by_bids(void **state)
+{
+    fixture *t = *state;
+    struct person seeker = person(t, USER_TYPE_SEEKER);
+    struct person provider = person(t, USER_TYPE_PROVIDER);
+    Money amount = usd(7000);
+    const char *bids[2];
+    for (int i = 0; i < 2; i++) {
+        CreateBidRequest req =
+            bid_request(needed_service(t, &seeker, "Move the piano"), &amount);
+        req.scheduled_time = in_minutes(t, 24 * 60 + 30 * i);
+        req.duration_minutes = 120;
+        bids[i] = ANSWER(CreateBidResponse,
+                         call_as(t, &provider, BIDS "CreateBid", &req))
+                      ->bid->bid_id;
+    }
+    assert_ok(try_accept(t, &seeker, bids[0]));
+
+    struct rpc_reply refused = try_accept(t, &seeker, bids[1]);
+
+    assert_reason(refused, RPC_ABORTED, "SLOT_TAKEN");
+    const char *next = reply_metadata(t, refused, "next_free_start_1");
+    assert_string_equal(
+        next, text(t,
+                   "select to_char(end_at at time zone 'UTC', "
+                   "'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') from booking where "
+                   "bid_id = '%s'",
+                   bids[0]));
+    /* nothing half-written: the bid waits, the service is open */
+    assert_string_equal(text(t,
+                             "select b.status || ' ' || s.status from bid b "
+                             "join service s using (service_id) where bid_id "
+                             "= '%s'",
+                             bids[1]),
+                        "PENDING OPEN");
+}
+
+static void an_update_keeps_the_old_terms(void **state)
+{
+    fixture *t = *state;
+    struct person seeker = person(t, USER_TYPE_SEEKER);
+    struct person provider = person(t, USER_TYPE_PROVIDER);
+    const Bid *bid =
+        bid_on(t, &provider, needed_service(t, &seeker, "Dig a pond"), 30000);
+
+    Money amount = usd(28000);
+    const char *paths[] = {"amount", "message"};
+    Google__Protobuf__FieldMask mask = GOOGLE__PROTOBUF__FIELD_MASK__INIT;
+    mask.n_paths = 2;
+    mask.paths = paths;
+    UpdateBidRequest req = UPDATE_BID_REQUEST_INIT;
+    req.bid_id = bid->bid_id;
+    req.amount = &amount;
+    req._message_case = UPDATE_BID_REQUEST_MESSAGE_CASE;
+    req.message = "A little less.";
+    req._duration_case = UPDATE_BID_REQUEST_DURATION_CASE;
+    req.duration = "not in the mask";
+    req.update_mask = &mask;
+    const Bid *updated =
+        ANSWER(UpdateBidResponse, call_as(t, &provider, BIDS "UpdateBid", &req))
+            ->bid;
+
+    assert_int_equal(updated->amount->amount_minor, 28000);
+    assert_string_equal(updated->message, "A little less.");
+    assert_string_equal(updated->duration, "");
+    assert_int_equal(number(t,
+                            "select amount_minor from bid_revision where "
+                            "bid_id = '%s'",
+                            bid->bid_id),
+                     30000);
+
+    paths[0] = "status";
+    assert_field_violation(call_as(t, &provider, BIDS "UpdateBid", &req),
+                           "update_mask");
+    paths[0] = "amount";
+    assert_ok(try_accept(t, &seeker, bid->bid_id));
+    assert_reason(call_as(t, &provider, BIDS "UpdateBid", &req),
+                  RPC_FAILED_PRECONDITION, "WRONG_STATE");
+}
+
+static void lists_show_each_side_its_bids(void **state)
+{
+    fixture *t = *state;
+    struct person seeker = person(t, USER_TYPE_SEEKER);
+    struct person provider = person(t, USER_TYPE_PROVIDER);
+    struct person both = person(t, USER_TYPE_BOTH);
+    const char *service = needed_service(t, &seeker, "Knit a scarf");
+    bid_on(t, &provider, service, 4000);
+    bid_on(t, &both, service, 3000);
+
+    ListBidsRequest req = LIST_BIDS_REQUEST_INIT;
+    req.order_by = "amount";
+    const ListBidsResponse *received =
+        ANSWER(ListBidsResponse, call_as(t, &seeker, BIDS "ListBids", &req));
+    assert_int_equal(received->n_bids, 2);
+    assert_int_equal(received->bids[0]->amount->amount_minor, 3000);
+    assert_int_equal(received->bids[1]->amount->amount_minor, 4000);
+
+    const ListBidsResponse *made =
+        ANSWER(ListBidsResponse, call_as(t, &provider, BIDS "ListBids", &req));
+    assert_int_equal(made->n_bids, 1);
+    assert_string_equal(made->bids[0]->provider->user_id, provider.user_id);
+
+    assert_field_violation(call_as(t, &both, BIDS "ListBids", &req), "role");
+    req.role = BID_ROLE_PROVIDER;
+    assert_int_equal(
+        ANSWER(ListBidsResponse, call_as(t, &both, BIDS "ListBids", &req))
+            ->n_bids,
+        1);
+
+    BidStatus accepted[] = {BID_STATUS_ACCEPTED};
+    req.role = BID_ROLE_UNSPECIFIED;
+    req.n_statuses = 1;
+    req.statuses = accepted;
+    assert_int_equal(
+        ANSWER(ListBidsResponse, call_as(t, &seeker, BIDS "ListBids", &req))
+            ->n_bids,
+        0);
+    req.order_by = "price";
+    assert_field_violation(call_as(t, &seeker, BIDS "ListBids", &req),
+                           "order_by");
+}
+
+static void pages_show_every_bid_once(void **state)
+{
+    static const char *const orders[] = {"", "create_time", "amount",
+                                         "-amount"};
+    fixture *t = *state;
+    struct person seeker = person(t, USER_TYPE_SEEKER);
+    const char *service = needed_service(t, &seeker, "Count to seven");
+    for (int i = 0; i < 7; i++) {
+        struct person provider = person(t, USER_TYPE_PROVIDER);
+        bid_on(t, &provider, service, 1000 + i / 3); /* equal keys */
+    }
+    for (size_t o = 0; o < sizeof orders / sizeof *orders; o++) {
+        ListBidsRequest req = LIST_BIDS_REQUEST_INIT;
+        req.order_by = orders[o];
+        req.page_size = 2;
+        char seen[7 * 40] = "";
+        int count = 0, pages = 0;
+        do {
+            const ListBidsResponse *page = ANSWER(
+                ListBidsResponse, call_as(t, &seeker, BIDS "ListBids", &req));
+            for (size_t i = 0; i < page->n_bids; i++, count++) {
+                assert_null(strstr(seen, page->bids[i]->bid_id));
+                strcat(seen, page->bids[i]->bid_id);
+            }
+            req.page_token = page->next_page_token;
+            pages++;
+        } while (req.page_token[0] != '\0');
+        assert_int_equal(count, 7);
+        assert_int_equal(pages, 4);
+    }
+}
+
+TEST_MAIN("bid", TEST(a_bid_reaches_the_seeker),
+          TEST(a_bid_is_seen_by_its_parties_alone),
+          TEST(a_second_live_bid_is_refused),
+          TEST(a_rejected_provider_cannot_bid_again),
+          TEST(bids_that_cannot_be_are_refused),
+          TEST(malformed_bids_name_the_field), TEST(only_providers_bid),
+          TEST(accepting_makes_a_booking_and_ends_the_contest),
+          TEST(accepting_twice_answers_the_same_booking),
+          TEST(only_one_bid_of_a_service_is_accepted),
+          TEST(the_provider_cannot_accept_the_own_bid),
+          TEST(a_provider_is_not_booked_twice_by_bids),
+          TEST(an_update_keeps_the_old_terms),
+          TEST(lists_show_each_side_its_bids), TEST(pages_show_every_bid_once))
