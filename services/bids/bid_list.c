@@ -20,12 +20,13 @@ static const struct order {
     {"-amount", &bids_dearest_first, true},
 };
 
+/* NULL for an order that the .proto does not let through. */
 static const struct order *find_order(const char *name)
 {
-    const struct order *order = orders;
-    while (strcmp(order->name, name) != 0)
-        order++; /* the .proto lets only these names through */
-    return order;
+    for (size_t i = 0; i < sizeof orders / sizeof *orders; i++)
+        if (strcmp(orders[i].name, name) == 0)
+            return &orders[i];
+    return NULL;
 }
 
 /* The side that is asked for; the only one that the caller can be on when none
@@ -61,6 +62,9 @@ rpc_status bid_list_bids(struct rpc_call *call, const ListBidsRequest *req,
     struct page page;
     TRY(page_open(call, &req->base, BIDS_DEFAULT, &page));
     const struct order *order = find_order(req->order_by);
+    if (order == NULL)
+        return rpc_fail_field(call, "order_by", "\"%s\" is not an order",
+                              req->order_by);
 
     TRY(db_many(call->db, order->query, &res->n_bids, &res->bids,
                 db_text(call->caller.id), db_bool(as_provider),

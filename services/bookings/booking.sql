@@ -70,8 +70,8 @@ select s.service_id,
 
 -- name: booking_insert :one BookingIdRow
 -- A direct booking.  $3 status; $4, $5 the time; $6 and $15 the minutes kept
--- free before and after; $14 the platform's part in hundredths of a per cent;
--- $16 a payment policy that overrules the service's.
+-- free before and after; $14 the platform's part in hundredths of a per cent,
+-- and $16 a payment policy that overrules the service's.
 insert into booking
        (service_id, seeker_id, provider_id, origin, status, start_at, end_at,
         slot, timezone, full_name, linkedin_url, notes, address, coordinates,
@@ -83,8 +83,9 @@ select s.service_id,
        $3,
        $4::timestamptz,
        $5::timestamptz,
-       tstzrange($4::timestamptz - $6::int * interval '1 minute',
-                 $5::timestamptz + $15::int * interval '1 minute'),
+       case when $4::timestamptz is not null
+            then tstzrange($4 - $6::int * interval '1 minute',
+                           $5 + $15::int * interval '1 minute') end,
        coalesce($7, a.timezone),
        $8,
        $9,
@@ -123,8 +124,9 @@ select b.service_id,
        case when p.policy = 'PREPAY' then 'PENDING' else 'CONFIRMED' end,
        t.start_at,
        t.end_at,
-       tstzrange(t.start_at - $4::int * interval '1 minute',
-                 t.end_at + $6::int * interval '1 minute'),
+       case when t.start_at is not null
+            then tstzrange(t.start_at - $4::int * interval '1 minute',
+                           t.end_at + $6::int * interval '1 minute') end,
        a.timezone,
        $3,
        s.coordinates,

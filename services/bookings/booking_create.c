@@ -80,25 +80,32 @@ static rpc_status record_created(struct db *tx, const Booking *booking)
     return open_room(tx, booking);
 }
 
-rpc_status booking_suggest(struct rpc_call *call, rpc_status failed,
-                           const char *provider_id,
-                           const Google__Protobuf__Timestamp *start,
-                           int64_t minutes)
+/* The time is gone: says so, with the provider's next free starts. */
+static rpc_status slot_taken(struct rpc_call *call, const char *provider_id,
+                             const Google__Protobuf__Timestamp *start,
+                             int64_t minutes)
 {
-    if (failed.code != RPC_ABORTED || start == NULL ||
-        db_is_retryable(call, failed))
-        return failed;
-    size_t count;
+    size_t count = 0;
     FreeStartRow **free_starts;
-    rpc_status found =
-        db_many(call->db, &booking_free_starts, &count, &free_starts,
-                db_text(provider_id), db_time(start), db_int(minutes),
-                minutes_before(), minutes_after());
-    for (size_t i = 0; found.code == RPC_OK && i < count; i++)
+    if (start != NULL)
+        TRY(db_many(call->db, &booking_free_starts, &count, &free_starts,
+                    db_text(provider_id), db_time(start), db_int(minutes),
+                    minutes_before(), minutes_after()));
+    rpc_status failed = rpc_fail_reason(
+        call, RPC_ABORTED, "SLOT_TAKEN",
+        "the provider is already booked at that time; choose another");
+    for (size_t i = 0; i < count; i++)
         rpc_add_metadata(
             call, arena_printf(call->arena, "next_free_start_%zu", i + 1),
             time_text(call->arena, free_starts[i]->start_time));
     return failed;
+}
+
+/* Whether an insert failed on booking_slot_is_free; nothing else here makes
+ * ABORTED that is not worth a retry. */
+static bool lost_the_slot(struct rpc_call *call, rpc_status made)
+{
+    return made.code == RPC_ABORTED && !db_is_retryable(call, made);
 }
 
 /* ---- from a bid ---- */
@@ -112,17 +119,19 @@ rpc_status booking_create_from_bid(struct db *tx, const AcceptBidRequest *req,
                db_text(bid->seeker_id), db_bool(false)));
 
     BookingIdRow *id;
-    rpc_status made = db_one(
-        tx, &booking_insert_from_bid, &id, db_text(bid->bid_id),
-        db_time(req->start_time), db_text(req->address), minutes_before(),
-        db_int(app_config()->platform_fee_bps), minutes_after());
-    if (made.code != RPC_OK) {
+    rpc_status made =
+        db_one(tx, &booking_insert_from_bid, &id, db_text(bid->bid_id),
+               db_time(req->start_time), db_text(req->address),
+               minutes_before(), db_int(app_config()->platform_fee_bps),
+               minutes_after(), policy_override());
+    if (lost_the_slot(call, made)) {
         db_rollback(tx);
-        return booking_suggest(call, made, bid->provider_id,
-                               req->start_time != NULL ? req->start_time
-                                                       : terms->scheduled_time,
-                               terms->duration_minutes);
+        return slot_taken(call, bid->provider_id,
+                          req->start_time != NULL ? req->start_time
+                                                  : terms->scheduled_time,
+                          terms->duration_minutes);
     }
+    TRY(made);
     TRY(db_one(tx, &booking_by_id, booking, db_text(id->booking_id),
                db_text(bid->seeker_id), db_bool(false)));
     TRY(record_created(tx, *booking));
@@ -210,12 +219,7 @@ static rpc_status check_slot(struct rpc_call *call, struct db *db,
                minutes_before(), minutes_after()));
     if (taken->count == 0)
         return RPC_SUCCESS;
-    rpc_status failed =
-        rpc_fail_reason(call, RPC_ABORTED, "SLOT_TAKEN",
-                        "the provider is already booked at that time; "
-                        "choose another");
-    return booking_suggest(call, failed, target->owner_id, req->start_time,
-                           minutes);
+    return slot_taken(call, target->owner_id, req->start_time, minutes);
 }
 
 static rpc_status insert_direct(struct db *tx, const CreateBookingRequest *req,
@@ -253,11 +257,11 @@ rpc_status booking_create_booking(struct rpc_call *call,
     TRY(db_begin(call->db, &tx));
     BookingIdRow *id;
     rpc_status made = insert_direct(tx, req, target, &id);
-    if (made.code != RPC_OK) {
+    if (lost_the_slot(call, made)) {
         db_rollback(tx);
-        return booking_suggest(call, made, target->owner_id, req->start_time,
-                               minutes);
+        return slot_taken(call, target->owner_id, req->start_time, minutes);
     }
+    TRY(made);
     TRY(db_exec(tx, &service_count_booking, NULL, db_text(req->service_id)));
     TRY(read_booking(tx, id->booking_id, &res->booking));
     TRY(record_created(tx, res->booking));

@@ -34,11 +34,4 @@ rpc_status booking_record(struct db *tx, const BookingStateRow *booking,
                           BookingStatus status, const char *timeline_type,
                           const char *note);
 
-/* `failed`, with the provider's next free starts in its details when it says
- * that the time is taken. */
-rpc_status booking_suggest(struct rpc_call *call, rpc_status failed,
-                           const char *provider_id,
-                           const Google__Protobuf__Timestamp *start,
-                           int64_t minutes);
-
 #endif

@@ -7,8 +7,10 @@ static const char *insert_service(fixture *t, const struct person *owner,
     return text(
         t,
         "insert into service (owner_id, kind, is_course, title, description,"
-        " price_minor, price_currency, coordinates, owner_name) values ('%s',"
-        " '%s', %s, '%s', 'As the title says.', 10000, 'USD',"
+        " price_minor, price_currency, category_ids, coordinates, owner_name)"
+        " values ('%s',"
+        " '%s', %s, '%s', 'As the title says.', 10000, 'USD', "
+        "array[gen_random_uuid()],"
         " st_setsrid(st_makepoint(31.2357, 30.0444), 4326)::geography, '%s')"
         " returning service_id",
         owner->user_id, kind, is_course ? "true" : "false", title,

@@ -6,6 +6,7 @@
 #include "rpc/clock.h"
 #include "rpc/codec.h"
 #include "rpc/enum_name.h"
+#include "rpc/log.h"
 #include "rpc/loop.h"
 #include "services/app.h"
 #include "services/auth/token.h"
@@ -69,6 +70,10 @@ int kit_start(void **state)
         abort();
     *state = &kit->base;
     kit->base.arena = arena_create();
+    /* What a client reads as "internal error" is explained on stderr. */
+    char error[256];
+    log_open(&(struct log_options){.level = LOG_ERROR, .without_calls = true},
+             error, sizeof error);
     kit->scratch = scratch_create();
     if (kit->scratch == NULL || !load_keys(kit))
         return -1;
@@ -89,6 +94,7 @@ int kit_stop(void **state)
     PQfinish(kit->pg);
     scratch_destroy(kit->scratch);
     keys_forget();
+    log_close();
     arena_destroy(kit->base.arena);
     char command[128];
     snprintf(command, sizeof command, "rm -rf '%s'", kit->folder);
