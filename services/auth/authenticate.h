@@ -8,11 +8,11 @@
  *   token -> cache of verified tokens -> signature and claims -> sessions that
  *   have ended -> accounts that are closed -> call->caller
  *
- * Answers UNAUTHENTICATED with reason TOKEN_MISSING, TOKEN_INVALID or
- * TOKEN_EXPIRED; PERMISSION_DENIED with ACCOUNT_SUSPENDED, or with
- * CONTACT_NOT_VERIFIED when only that is in the way of a method;
- * RESOURCE_EXHAUSTED when the address sent too many bad tokens.  None of these
- * functions suspends. */
+ * No token is fine here: the runtime applies the method's access rule
+ * afterwards.  Answers UNAUTHENTICATED with reason TOKEN_INVALID or
+ * TOKEN_EXPIRED, PERMISSION_DENIED with ACCOUNT_SUSPENDED, RESOURCE_EXHAUSTED
+ * when the address sent too many bad tokens.  None of these functions
+ * suspends. */
 rpc_status authenticate(struct rpc_call *call, const char *token);
 
 /* The part without the method's access rule: fills call->caller. */
