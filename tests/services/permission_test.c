@@ -106,27 +106,12 @@ static void every_rpc_has_a_row_and_every_row_an_rpc(void **state)
     assert_int_equal(method_count(), sizeof rows / sizeof *rows);
 }
 
-/* What the gate said of a call with an empty request: the reason of its
- * refusal, or "" when the call got past it, whatever happened then. */
-static const char *gate_says(fixture *t, const struct rpc_method *method,
-                             const struct person *who)
+/* The reason for which the gate refused; "" when the call got past it, whatever
+ * happened then. */
+static const char *refusal_in(fixture *t, struct rpc_reply reply)
 {
     static const char *const refusals[] = {
         "TOKEN_MISSING", "ACCOUNT_NOT_VERIFIED", "ROLE_REQUIRED"};
-    ProtobufCMessage *request = codec_new(t->arena, method->request);
-    struct rpc_reply reply;
-    if (method->kind == RPC_UNARY) {
-        reply = call_as(t, who, method->path, request);
-    } else {
-        struct rpc_local *stream = stream_as(t, who, method->path, request);
-        (void)rpc_local_next(stream, t->arena, 2000);
-        if (rpc_local_is_open(stream)) {
-            rpc_local_free(stream);
-            return "";
-        }
-        reply = rpc_local_reply(stream);
-        rpc_local_free(stream);
-    }
     if (reply.status.code != RPC_UNAUTHENTICATED &&
         reply.status.code != RPC_PERMISSION_DENIED)
         return "";
@@ -135,6 +120,21 @@ static const char *gate_says(fixture *t, const struct rpc_method *method,
         if (strcmp(reason, refusals[i]) == 0)
             return refusals[i];
     return "";
+}
+
+/* What the gate says to a call with an empty request. */
+static const char *gate_says(fixture *t, const struct rpc_method *method,
+                             const struct person *who)
+{
+    ProtobufCMessage *request = codec_new(t->arena, method->request);
+    if (method->kind == RPC_UNARY)
+        return refusal_in(t, call_as(t, who, method->path, request));
+    struct rpc_local *stream = stream_as(t, who, method->path, request);
+    (void)rpc_local_next(stream, t->arena, 2000);
+    const char *refusal =
+        rpc_local_is_open(stream) ? "" : refusal_in(t, rpc_local_reply(stream));
+    rpc_local_free(stream);
+    return refusal;
 }
 
 static const char *expected(const struct row *row, int caller)
