@@ -1,5 +1,22 @@
 -- Who people are, how they sign in, and what they did.
 
+-- Whether a text names a time zone of the IANA database. PostgreSQL would take
+-- POSIX rules ("XYZ5") for zones too.
+create function timezone_is_known(zone text) returns boolean
+  language plpgsql immutable strict
+as $$
+begin
+  if zone <> 'UTC' and zone !~ '^[A-Z][A-Za-z_+-]+(/[A-Za-z0-9_+-]+)+$' then
+    return false;
+  end if;
+  perform timestamptz '2000-01-01 00:00:00+00' at time zone zone;
+  return true;
+exception
+  when invalid_parameter_value then
+    return false;
+end
+$$;
+
 -- Key space: user_id.
 create table account (
   user_id           uuid        primary key default uuid7(),
@@ -30,7 +47,8 @@ create table account (
   is_phone_verified boolean     not null default false,
   is_verified       boolean     not null default false,
   locale            text        not null default 'en',
-  timezone          text        not null default 'UTC',
+  timezone          text        not null default 'UTC'
+    constraint account_timezone_known check (timezone_is_known(timezone)),
   last_login_at     timestamptz,
   created_at        timestamptz not null default now(),
   updated_at        timestamptz not null default now(),
@@ -52,6 +70,8 @@ create unique index account_phone_is_unique on account (phone)
 create index account_by_type on account (user_type, created_at desc, user_id desc);
 create index account_by_time on account (created_at desc, user_id desc);
 
+comment on constraint account_timezone_known on account is
+  'INVALID_ARGUMENT TIMEZONE_UNKNOWN timezone: This is no time zone; use a name like Africa/Cairo.';
 comment on index account_email_is_unique is
   'ALREADY_EXISTS EMAIL_TAKEN email: This e-mail address already has an account.';
 comment on index account_username_is_unique is

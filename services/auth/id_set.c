@@ -2,10 +2,12 @@
  * stays as a forgotten one until the table is built anew. */
 #include "services/auth/id_set.h"
 
+#include "services/uuid.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-enum { SLOTS_MIN = 64, ID_BYTES = 16, ID_CHARS = 36 };
+enum { SLOTS_MIN = 64, ID_BYTES = UUID_BYTES };
 
 struct slot {
     uint8_t id[ID_BYTES];
@@ -17,33 +19,6 @@ struct id_set {
     size_t slot_count; /* a power of two */
     size_t used;       /* slots that were ever used */
 };
-
-static int digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-bool id_parse(const char *text, uint8_t bytes[16])
-{
-    if (strnlen(text, ID_CHARS + 1) != ID_CHARS)
-        return false;
-    for (int i = 0; i < ID_BYTES; i++) {
-        if (i == 4 || i == 6 || i == 8 || i == 10)
-            if (*text++ != '-')
-                return false;
-        int high = digit(text[0]);
-        int low = digit(text[1]);
-        if (high < 0 || low < 0)
-            return false;
-        bytes[i] = (uint8_t)(high << 4 | low);
-        text += 2;
-    }
-    return true;
-}
 
 static struct slot *slots_create(size_t count)
 {
@@ -108,7 +83,7 @@ bool id_set_add(struct id_set *set, const char *id, int64_t forget_us,
                 int64_t now_us)
 {
     uint8_t bytes[ID_BYTES];
-    if (!id_parse(id, bytes))
+    if (!uuid_parse(id, bytes))
         return false;
     if (set->used * 2 >= set->slot_count)
         rebuild(set, now_us);
@@ -124,13 +99,13 @@ bool id_set_add(struct id_set *set, const char *id, int64_t forget_us,
 bool id_set_has(const struct id_set *set, const char *id, int64_t now_us)
 {
     uint8_t bytes[ID_BYTES];
-    return id_parse(id, bytes) && find(set, bytes)->forget_us > now_us;
+    return uuid_parse(id, bytes) && find(set, bytes)->forget_us > now_us;
 }
 
 void id_set_remove(struct id_set *set, const char *id)
 {
     uint8_t bytes[ID_BYTES];
-    if (!id_parse(id, bytes))
+    if (!uuid_parse(id, bytes))
         return;
     struct slot *slot = find(set, bytes);
     if (slot->forget_us != 0)

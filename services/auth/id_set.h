@@ -23,7 +23,4 @@ void id_set_remove(struct id_set *set, const char *id);
 /* How many there are, the forgotten ones not yet cleared included. */
 size_t id_set_count(const struct id_set *set);
 
-/* The 16 bytes of "01890000-0000-7000-8000-000000000001". */
-bool id_parse(const char *text, uint8_t bytes[16]);
-
 #endif

@@ -6,6 +6,7 @@
 #include "services/auth/auth_row.rpc.h"
 #include "services/auth/id_set.h"
 #include "services/auth/revocation.sql.h"
+#include "services/auth/sweep.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -191,7 +192,7 @@ static void poll_feed(struct rpc_call *call, void *argument)
     /* A failure is the pool's to report; the next poll reads the same. */
     rpc_status status = read_feed(call, r);
     if (status.code == RPC_OK && ++r->polls % SWEEP_POLLS == 0)
-        db_exec(call->db, &revocation_sweep, NULL, DB_NONE);
+        auth_sweep(call);
     loop_timer_start(r->loop, &r->timer, POLL_MS);
 }
 
