@@ -31,7 +31,7 @@ add_custom_target(db_tests)
 add_custom_target(services_tests)
 
 foreach(test ${rpc_tests})
-  prbal_test(${test} rpc test_api)
+  prbal_test(${test} rpc test_api PkgConfig::jansson)
 endforeach()
 # A database for a test program, and tasks on a loop over it.
 add_library(dbkit STATIC EXCLUDE_FROM_ALL

@@ -43,6 +43,9 @@ static enum MHD_Result send_answer(struct MHD_Connection *connection,
     MHD_add_response_header(response, "content-type", answer->content_type);
     MHD_add_response_header(response, "cache-control", "no-store");
     MHD_add_response_header(response, "x-content-type-options", "nosniff");
+    MHD_add_response_header(response, "x-frame-options", "DENY");
+    MHD_add_response_header(response, "content-security-policy",
+                            "default-src 'none'; frame-ancestors 'none'");
     if (answer->status == MHD_HTTP_METHOD_NOT_ALLOWED)
         MHD_add_response_header(response, "allow", "GET, HEAD");
     enum MHD_Result result =

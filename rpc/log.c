@@ -37,6 +37,10 @@ enum {
     FILE_NAME_MAX = 4096,
 };
 
+/* The writer looks at the rings; waits for a tick to pass; or has found nothing
+ * for a whole tick, and waits to be woken. */
+enum { WRITER_LOOKS, WRITER_TICKS, WRITER_SLEEPS };
+
 static struct {
     struct log_options options;
     atomic_int level; /* LOG_ERROR + 1 = off */
@@ -45,7 +49,7 @@ static struct {
     uv_thread_t writer;
     uv_mutex_t lock; /* of the list of rings and of the two conditions */
     uv_cond_t wake;
-    atomic_bool is_asleep; /* the writer waits for a wake */
+    atomic_int writer_state;
     bool is_closing;
     struct log_ring *rings;
 } the_log = {.level = LOG_ERROR + 1};
@@ -109,13 +113,21 @@ static struct record *reserve(size_t texts_size)
     return r;
 }
 
-/* Waking costs a system call, so a busy log is looked at by the clock: the
- * writer asks to be woken only after it found nothing for a whole tick. */
+/* Waking costs a system call, so a busy log is looked at by the clock, and
+ * earlier only when this ring fills up. */
+static bool must_wake(void)
+{
+    atomic_thread_fence(memory_order_seq_cst);
+    int state =
+        atomic_load_explicit(&the_log.writer_state, memory_order_relaxed);
+    return state == WRITER_SLEEPS ||
+           (state == WRITER_TICKS && log_ring_is_half_full(my_ring));
+}
+
 static void commit(void)
 {
     log_ring_commit(my_ring);
-    atomic_thread_fence(memory_order_seq_cst);
-    if (!atomic_load_explicit(&the_log.is_asleep, memory_order_relaxed))
+    if (!must_wake())
         return;
     uv_mutex_lock(&the_log.lock);
     uv_cond_signal(&the_log.wake);
@@ -398,20 +410,21 @@ static bool has_lines(void)
 }
 
 /* A line that comes between the last look and the sleep is seen by the second
- * look: its thread reads is_asleep after it has put the line (commit()). */
+ * look: its thread reads writer_state after it has put the line (commit()). */
 static void wait_for_lines(bool found)
 {
     uv_mutex_lock(&the_log.lock);
     if (!the_log.is_closing && found) {
+        atomic_store(&the_log.writer_state, WRITER_TICKS);
         uv_cond_timedwait(&the_log.wake, &the_log.lock,
                           WRITE_TICK_MS * (uint64_t)1000000);
     } else if (!the_log.is_closing) {
-        atomic_store(&the_log.is_asleep, true);
+        atomic_store(&the_log.writer_state, WRITER_SLEEPS);
         atomic_thread_fence(memory_order_seq_cst);
         if (!has_lines())
             uv_cond_wait(&the_log.wake, &the_log.lock);
-        atomic_store(&the_log.is_asleep, false);
     }
+    atomic_store(&the_log.writer_state, WRITER_LOOKS);
     uv_mutex_unlock(&the_log.lock);
 }
 

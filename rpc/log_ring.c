@@ -18,8 +18,6 @@ static uint64_t load(const _Atomic uint64_t *position)
     return atomic_load_explicit(position, memory_order_acquire);
 }
 
-/* `put` is published by commit: until then the next position waits here, in
- * the record's own header. */
 void *log_ring_reserve(struct log_ring *ring, size_t size)
 {
     uint64_t put = atomic_load_explicit(&ring->put, memory_order_relaxed);
@@ -45,6 +43,12 @@ void log_ring_commit(struct log_ring *ring)
     uint64_t put = atomic_load_explicit(&ring->put, memory_order_relaxed);
     atomic_store_explicit(&ring->put, put + header_at(ring, put)->step,
                           memory_order_release);
+}
+
+bool log_ring_is_half_full(const struct log_ring *ring)
+{
+    uint64_t put = atomic_load_explicit(&ring->put, memory_order_relaxed);
+    return put - load(&ring->taken) > LOG_RING_BYTES / 2;
 }
 
 const void *log_ring_peek(struct log_ring *ring, size_t *size)

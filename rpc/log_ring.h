@@ -11,7 +11,7 @@
  *
  * Positions only grow, and are taken modulo the size.  A record does not wrap:
  * where it would, an empty one fills the rest of the ring. */
-enum { LOG_RING_BYTES = 256 * 1024 };
+enum { LOG_RING_BYTES = 512 * 1024 };
 
 struct log_ring {
     struct log_ring *next;    /* of all rings; for the owner of the list */
@@ -26,6 +26,9 @@ struct log_ring {
  * before log_ring_commit(). */
 void *log_ring_reserve(struct log_ring *ring, size_t size);
 void log_ring_commit(struct log_ring *ring);
+
+/* For the thread that puts. */
+bool log_ring_is_half_full(const struct log_ring *ring);
 
 /* The oldest record, or NULL; valid until log_ring_release(). */
 const void *log_ring_peek(struct log_ring *ring, size_t *size);

@@ -12,7 +12,8 @@
 #include "rpc/call_state.h"
 #include "rpc/health.h"
 #include "rpc/limiter.h"
-#include "rpc/log.h"
+#include "rpc/metrics.h"
+#include "rpc/process_metrics.h"
 #include "rpc/reflection.h"
 
 #include <assert.h>
@@ -307,6 +308,18 @@ struct rpc_server *rpc_server_create(const struct rpc_server_options *options)
     return server;
 }
 
+static double slowest_pass_seconds(void *argument)
+{
+    const struct rpc_server *server = argument;
+    int64_t slowest_us = 0;
+    for (int i = 0; i < server->worker_count; i++) {
+        int64_t lag_us = loop_lag_us(server->workers[i].loop);
+        if (lag_us > slowest_us)
+            slowest_us = lag_us;
+    }
+    return (double)slowest_us / 1e6;
+}
+
 static void make_workers(struct rpc_server *server, int count)
 {
     server->worker_count = count;
@@ -315,10 +328,15 @@ static void make_workers(struct rpc_server *server, int count)
         abort();
     for (int i = 0; i < count; i++)
         worker_init(server, i);
+    process_metrics_add();
+    metrics_gauge_function("grpc_server_loop_pass_seconds",
+                           "A pass of the slowest loop, of late.", NULL,
+                           slowest_pass_seconds, server);
 }
 
 static void free_workers(struct rpc_server *server)
 {
+    metrics_forget(server);
     for (int i = 0; i < server->worker_count; i++)
         worker_finish(&server->workers[i]);
     free(server->workers);
