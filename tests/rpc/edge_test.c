@@ -75,6 +75,8 @@ static void a_route_answers_with_its_status_and_text(void **state)
     assert_non_null(strstr(text, "HTTP/1.1 200 OK\r\n"));
     assert_non_null(strstr(text, "\r\n\r\nhello\n"));
     assert_non_null(strstr(text, "x-content-type-options: nosniff\r\n"));
+    assert_non_null(strstr(text, "x-frame-options: DENY\r\n"));
+    assert_non_null(strstr(text, "content-security-policy: default-src"));
     ask(REQUEST("GET", "/broken"));
     assert_non_null(strstr(text, "HTTP/1.1 503 "));
     assert_non_null(strstr(text, "\r\n\r\nnot now\n"));
