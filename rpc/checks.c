@@ -427,7 +427,8 @@ static const char *check_pattern(struct arena *arena,
                                  const struct rule_check *check,
                                  const value_type *value)
 {
-    if (pattern_matches(arena, check->a.pattern, value->text, value->size))
+    if (regex_matches(&check->a.pattern->regex, arena, value->text,
+                      value->size))
         return NULL;
     return arena_printf(arena, "must match %s", check->a.pattern->text);
 }

@@ -2,6 +2,7 @@
 #define PRBAL_RPC_RULES_H
 
 #include "rpc/arena.h"
+#include "rpc/regex.h"
 
 #include <protobuf-c/protobuf-c.h>
 #include <stdbool.h>
@@ -67,10 +68,10 @@ enum {
     RANGE_OUTSIDE = 16, /* the upper bound is below the lower one */
 };
 
-/* A regular expression, compiled when it is first needed and then kept. */
+/* A regular expression, compiled by the generator. */
 struct rule_pattern {
     const char *text;
-    _Atomic(void *) code;
+    struct regex regex;
 };
 
 struct rule_span {
@@ -88,7 +89,7 @@ union rule_value {
         size_t size;
     };
     struct rule_span span;
-    struct rule_pattern *pattern;
+    const struct rule_pattern *pattern;
 };
 
 struct rule_check {
@@ -169,15 +170,5 @@ const char *rule_check_list(struct arena *arena, const struct rule_check *check,
  * address"). */
 bool format_matches(enum rule_format format, const char *text);
 const char *format_name(enum rule_format format);
-
-/* True when the pattern matches somewhere in `text` (well-formed UTF-8), in
- * time linear in its length.  A match that would take too much memory counts
- * as none. */
-bool pattern_matches(struct arena *arena, struct rule_pattern *pattern,
-                     const char *text, size_t size);
-
-/* NULL when the pattern can be used, else why not, for the generator; the
- * sentence is in `arena`. */
-const char *pattern_problem(struct arena *arena, const char *text);
 
 #endif

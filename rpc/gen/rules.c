@@ -382,16 +382,21 @@ static void emit_list(struct emitter *e, FILE *rows, const char *kind,
 static size_t emit_pattern(struct emitter *e, FILE *rows, const char *field,
                            const char *text)
 {
-    const char *wrong = pattern_problem(e->gen->arena, text);
-    if (wrong != NULL) {
+    const char *wrong;
+    const struct regex *regex = regex_compile(e->gen->arena, text, &wrong);
+    if (regex == NULL) {
         problem(e, field, "its pattern will not do: %s", wrong);
         return 0;
     }
-    fprintf(e->out, "static struct rule_pattern pattern_%d = {.text = \"",
-            ++e->serial);
+    fprintf(e->out, "static const struct regex_op ops_%d[] = {", ++e->serial);
+    for (size_t i = 0; i < regex->count; i++)
+        fprintf(e->out, "%s{%d, %d, %d},", i % 6 == 0 ? "\n    " : " ",
+                regex->ops[i].kind, regex->ops[i].a, regex->ops[i].b);
+    fprintf(e->out, "\n};\nstatic const struct rule_pattern pattern_%d = {\"",
+            e->serial);
     for (const char *c = text; *c != '\0'; c++)
         fprintf(e->out, "\\%03o", (unsigned char)*c);
-    fprintf(e->out, "\"};\n");
+    fprintf(e->out, "\", {ops_%d, %zu}};\n", e->serial, regex->count);
     fprintf(rows,
             "    {.kind = RULE_PATTERN, .a = {.pattern = &pattern_%d}},\n",
             e->serial);
