@@ -48,6 +48,7 @@ struct link {
     struct loop_timer timer; /* connect timeout, then back-off */
     int attempts;            /* failed ones in a row */
     char error[256];
+    bool doomed; /* PostgreSQL has said that it will close it */
 
     struct step *ring;
     size_t ring_size, ring_start, ring_count;
@@ -279,6 +280,7 @@ static void disconnect(struct link *link)
         PQfinish(link->conn);
     link->conn = NULL;
     link->state = LINK_CLOSED;
+    link->doomed = false;
     for (size_t i = 0; i < link->prepared_size; i++)
         link->prepared[i] = 0;
     link->prepared_count = 0;
@@ -468,13 +470,22 @@ static void forget(struct link *link, const struct statement *s)
         *slot = 0;
 }
 
+static bool is_fatal(const PGresult *result)
+{
+    const char *severity =
+        PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+    return severity != NULL && (strcmp(severity, "FATAL") == 0 ||
+                                strcmp(severity, "PANIC") == 0);
+}
+
 static void take_result(struct link *link, struct step step, PGresult *result)
 {
     struct statement *s = step.statement;
+    link->doomed |= is_fatal(result);
     if (step.kind == STEP_SYNC) { /* the commit failed */
         for (s = link->settled.first; s != NULL && s->next != NULL;)
             s = s->next;
-        if (s != NULL && is_error(result))
+        if (s != NULL && is_error(result) && !is_error(s->result))
             keep_result(s, result);
         else
             PQclear(result);
@@ -563,7 +574,7 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     /* Its last words may hold answers. */
     read_answers(link);
     if (link->state == LINK_UP &&
-        (!sound || PQstatus(link->conn) == CONNECTION_BAD))
+        (!sound || link->doomed || PQstatus(link->conn) == CONNECTION_BAD))
         lose(link);
 }
 

@@ -9,6 +9,12 @@
 
 enum { PATIENCE_US = 20 * 1000000, LOOK_MS = 5 };
 
+static void no_notice(void *argument, const PGresult *result)
+{
+    (void)argument;
+    (void)result;
+}
+
 struct dbkit *dbkit_create(const struct db_pool_options *options)
 {
     struct dbkit *kit = calloc(1, sizeof *kit);
@@ -22,6 +28,7 @@ struct dbkit *dbkit_create(const struct db_pool_options *options)
         o.url = scratch_url(kit->scratch);
     }
     kit->pg = PQconnectdb(o.url);
+    PQsetNoticeReceiver(kit->pg, no_notice, NULL);
     kit->arena = arena_create();
     kit->loop = loop_create();
     kit->pool = db_pool_create(kit->loop, &o);

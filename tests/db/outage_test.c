@@ -1,0 +1,295 @@
+/* PostgreSQL goes away, at the worst moments, and comes back. */
+#include "db/embedded.h"
+#include "rpc/clock.h"
+#include "tests/db/rows.rpc.h"
+#include "tests/db/rows.sql.h"
+#include "tests/testkit/dbkit.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+static char folder[64], url[512];
+static struct embedded *server;
+
+static void start_server(void)
+{
+    char error[512];
+    server = embedded_start(
+        &(struct embedded_options){.folder = folder, .throw_away = true}, error,
+        sizeof error);
+    if (server == NULL)
+        fail_msg("%s", error);
+    snprintf(url, sizeof url, "%s", embedded_url(server));
+}
+
+static void stop_server(void)
+{
+    embedded_stop(server);
+    server = NULL;
+}
+
+static rpc_status read_backend(struct rpc_call *call, void *argument)
+{
+    Part *part;
+    (void)argument;
+    return db_one(call->db, &test_backend, &part, DB_NONE);
+}
+
+static void come_back(struct dbkit *t)
+{
+    int64_t end_us = clock_monotonic_us() + 20 * 1000000;
+    while (dbkit_run(t, read_backend, NULL).code != RPC_OK ||
+           PQstatus(t->pg) != CONNECTION_OK) {
+        assert_true(clock_monotonic_us() < end_us);
+        PQreset(t->pg);
+        dbkit_idle(t, 20);
+    }
+}
+
+/* PostgreSQL ends all connections when one of its processes is killed. */
+static void kill_backend(struct dbkit *t, int64_t pid)
+{
+    kill((pid_t)pid, SIGKILL);
+    while (PQstatus(t->pg) == CONNECTION_OK)
+        PQclear(PQexec(t->pg, "select pg_sleep(0.01)"));
+}
+
+static int setup(void **state)
+{
+    snprintf(folder, sizeof folder, "/tmp/prbal-outage.XXXXXX");
+    if (mkdtemp(folder) == NULL || chmod(folder, 0755) != 0)
+        return 1;
+    start_server();
+    struct dbkit *t =
+        dbkit_create(&(struct db_pool_options){.url = url, .prepare = true});
+    *state = t;
+    dbkit_sql(t, "create table test_item (item_id integer primary key,"
+                 "  name text not null, amount bigint not null);"
+                 "create function test_wait() returns trigger"
+                 "  language plpgsql as $$ begin if new.amount = 99 then"
+                 "  perform pg_sleep(30); end if; return null; end $$;"
+                 "create constraint trigger test_slow_commit after insert"
+                 "  on test_item deferrable initially deferred"
+                 "  for each row execute function test_wait()");
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    char command[128];
+    dbkit_destroy(*state);
+    stop_server();
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    return system(command);
+}
+
+static int empty_table(void **state)
+{
+    dbkit_sql(*state, "truncate test_item");
+    return 0;
+}
+
+static int64_t backend_of(struct dbkit *t, const char *query_name)
+{
+    char count[256], pid[256];
+    snprintf(count, sizeof count,
+             "select count(*) from pg_stat_activity where query like '%s%%'"
+             " and state = 'active' and pid <> pg_backend_pid()",
+             query_name);
+    snprintf(pid, sizeof pid,
+             "select pid from pg_stat_activity where query like '%s%%'"
+             " and state = 'active' and pid <> pg_backend_pid()",
+             query_name);
+    assert_true(dbkit_becomes(t, count, 1));
+    return dbkit_number(t, pid);
+}
+
+static void terminate(struct dbkit *t, int64_t pid)
+{
+    char sql[128];
+    snprintf(sql, sizeof sql, "select pg_terminate_backend(%d)", (int)pid);
+    dbkit_sql(t, sql);
+}
+
+/* -------------------------------------------------------------------------- */
+
+static rpc_status write_item(struct rpc_call *call, void *argument)
+{
+    return db_exec(call->db, &test_item_insert, NULL, db_int(*(int *)argument),
+                   db_text("item"), db_int(1));
+}
+
+static rpc_status begin_and_write(struct rpc_call *call, void *argument)
+{
+    struct db *tx;
+    TRY(db_begin(call->db, &tx));
+    TRY(db_exec(tx, &test_item_insert, NULL, db_int(*(int *)argument),
+                db_text("item"), db_int(1)));
+    return db_commit(tx);
+}
+
+static void a_server_that_is_down_is_told_at_once_and_used_again(void **state)
+{
+    struct dbkit *t = *state;
+    int one = 1, two = 2;
+    assert_ok(dbkit_run(t, read_backend, NULL));
+    assert_ok(dbkit_run(t, write_item, &one));
+    stop_server();
+    dbkit_idle(t, 100);
+    int64_t start_us = clock_monotonic_us();
+    for (int i = 0; i < 20; i++) {
+        assert_code(dbkit_run(t, read_backend, NULL), RPC_UNAVAILABLE);
+        assert_code(dbkit_run(t, write_item, &two), RPC_UNAVAILABLE);
+        assert_code(dbkit_run(t, begin_and_write, &two), RPC_UNAVAILABLE);
+    }
+    assert_true(clock_monotonic_us() - start_us < 2000000);
+    assert_false(db_pool_is_up(t->pool));
+    start_server();
+    come_back(t);
+    assert_true(db_pool_is_up(t->pool));
+    assert_ok(dbkit_run(t, begin_and_write, &two));
+    assert_int_equal(dbkit_number(t, "select count(*) from test_item"), 2);
+}
+
+static rpc_status slow_write(struct rpc_call *call, void *argument)
+{
+    (void)argument;
+    return db_exec(call->db, &test_item_slow, NULL, db_int(1), db_double(0.7));
+}
+
+static void a_write_that_nobody_confirmed_is_unknown(void **state)
+{
+    struct dbkit *t = *state;
+    struct dbkit_task task;
+    dbkit_start(t, &task, slow_write, NULL);
+    kill_backend(t, backend_of(t, "-- test_item_slow"));
+    dbkit_wait(&task);
+    assert_code(task.status, RPC_UNKNOWN);
+    come_back(t);
+}
+
+static void a_write_that_was_refused_at_shutdown_runs_again(void **state)
+{
+    struct dbkit *t = *state;
+    struct dbkit_task task;
+    dbkit_start(t, &task, slow_write, NULL);
+    terminate(t, backend_of(t, "-- test_item_slow"));
+    dbkit_wait(&task);
+    assert_ok(task.status);
+    assert_int_equal(dbkit_number(t, "select count(*) from test_item"), 1);
+}
+
+static rpc_status slow_read(struct rpc_call *call, void *argument)
+{
+    Part *part;
+    (void)argument;
+    return db_one(call->db, &test_sleep, &part, db_double(0.7));
+}
+
+static void a_read_whose_link_breaks_runs_again(void **state)
+{
+    struct dbkit *t = *state;
+    struct dbkit_task task;
+    dbkit_start(t, &task, slow_read, NULL);
+    terminate(t, backend_of(t, "-- test_sleep"));
+    dbkit_wait(&task);
+    assert_ok(task.status);
+}
+
+struct pause {
+    bool go;
+    rpc_status second; /* what the statement after the pause answered */
+};
+
+static rpc_status write_pause_write(struct rpc_call *call, void *argument)
+{
+    struct pause *pause = argument;
+    struct db *tx;
+    TRY(db_begin(call->db, &tx));
+    TRY(db_exec(tx, &test_item_insert, NULL, db_int(1), db_text("first"),
+                db_int(1)));
+    rpc_wait_always(call, &pause->go);
+    pause->second = db_exec(tx, &test_item_insert, NULL, db_int(2),
+                            db_text("second"), db_int(1));
+    return db_commit(tx);
+}
+
+static void a_transaction_whose_link_breaks_is_gone_as_a_whole(void **state)
+{
+    struct dbkit *t = *state;
+    struct pause pause = {.go = false};
+    struct dbkit_task task;
+    dbkit_start(t, &task, write_pause_write, &pause);
+    const char *idle = "select coalesce(max(pid), 0) from pg_stat_activity"
+                       " where state = 'idle in transaction'";
+    const char *count = "select count(*) from pg_stat_activity"
+                        " where state = 'idle in transaction'";
+    assert_true(dbkit_becomes(t, count, 1));
+    terminate(t, dbkit_number(t, idle));
+    assert_true(dbkit_becomes(t, count, 0));
+    pause.go = true;
+    rpc_wake(task.call);
+    dbkit_wait(&task);
+    assert_code(pause.second, RPC_UNAVAILABLE);
+    assert_code(task.status, RPC_UNAVAILABLE);
+    assert_int_equal(dbkit_number(t, "select count(*) from test_item"), 0);
+}
+
+static rpc_status slow_commit(struct rpc_call *call, void *argument)
+{
+    struct db *tx;
+    (void)argument;
+    TRY(db_begin(call->db, &tx));
+    TRY(db_exec(tx, &test_item_insert, NULL, db_int(1), db_text("slow"),
+                db_int(99)));
+    return db_commit(tx);
+}
+
+static void a_commit_that_nobody_confirmed_is_unknown(void **state)
+{
+    struct dbkit *t = *state;
+    struct dbkit_task task;
+    dbkit_start(t, &task, slow_commit, NULL);
+    kill_backend(t, backend_of(t, "commit"));
+    dbkit_wait(&task);
+    assert_code(task.status, RPC_UNKNOWN);
+    come_back(t);
+    assert_int_equal(dbkit_number(t, "select count(*) from test_item"), 0);
+}
+
+static void a_commit_is_waited_for_when_the_call_ends(void **state)
+{
+    struct dbkit *t = *state;
+    struct dbkit_task task;
+    dbkit_start(t, &task, slow_commit, NULL);
+    int64_t pid = backend_of(t, "commit");
+    rpc_end(task.call, RPC_DEADLINE_EXCEEDED, "late");
+    dbkit_idle(t, 50);
+    assert_false(task.done);
+    terminate(t, pid); /* PostgreSQL says that it did not commit */
+    dbkit_wait(&task);
+    assert_code(task.status, RPC_UNAVAILABLE);
+}
+
+#define TEST(name) cmocka_unit_test_setup(name, empty_table)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_server_that_is_down_is_told_at_once_and_used_again),
+        TEST(a_write_that_nobody_confirmed_is_unknown),
+        TEST(a_write_that_was_refused_at_shutdown_runs_again),
+        TEST(a_read_whose_link_breaks_runs_again),
+        TEST(a_transaction_whose_link_breaks_is_gone_as_a_whole),
+        TEST(a_commit_that_nobody_confirmed_is_unknown),
+        TEST(a_commit_is_waited_for_when_the_call_ends),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
