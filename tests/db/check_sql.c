@@ -1,6 +1,7 @@
 /* Prepares every named statement against a migrated database and compares its
  * columns with the fields of its message, by the code that will read its rows.
  * Prints "file:line: what is wrong"; exits with 1 when something was. */
+#include "db/constraint.h"
 #include "db/row_plan.h"
 #include "db/type.h"
 #include "tests/testkit/scratch.h"
@@ -74,6 +75,32 @@ static void check_query(PGconn *pg, const struct db_query *q)
     PQclear(r);
 }
 
+/* A comment on a constraint is what its violation says: one with a slip in it
+ * would say nothing. */
+static void check_comments(PGconn *pg)
+{
+    struct arena *arena = arena_create();
+    PGresult *r =
+        PQexec(pg, "select conname, obj_description(oid, 'pg_constraint')"
+                   "  from pg_constraint where conislocal"
+                   "   and obj_description(oid, 'pg_constraint') is not null"
+                   " union all "
+                   "select relname, obj_description(oid, 'pg_class')"
+                   "  from pg_class where relkind in ('i', 'I')"
+                   "   and obj_description(oid, 'pg_class') is not null");
+    for (int i = 0; i < PQntuples(r); i++) {
+        struct constraint_text text = {0};
+        if (constraint_parse(arena, PQgetvalue(r, i, 1), &text))
+            continue;
+        printf("db/migrations: the comment on %s is not \"CODE [REASON] "
+               "[field]: sentence\"\n",
+               PQgetvalue(r, i, 0));
+        problems++;
+    }
+    PQclear(r);
+    arena_destroy(arena);
+}
+
 int main(void)
 {
     struct scratch *scratch = scratch_create();
@@ -83,6 +110,7 @@ int main(void)
     int count = 0;
     for (; db_queries[count] != NULL; count++)
         check_query(pg, db_queries[count]);
+    check_comments(pg);
     PQfinish(pg);
     scratch_destroy(scratch);
     printf("%d statements, %d problems\n", count, problems);
