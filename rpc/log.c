@@ -117,9 +117,7 @@ static struct record *reserve(size_t texts_size)
  * earlier only when this ring fills up. */
 static bool must_wake(void)
 {
-    atomic_thread_fence(memory_order_seq_cst);
-    int state =
-        atomic_load_explicit(&the_log.writer_state, memory_order_relaxed);
+    int state = atomic_load(&the_log.writer_state);
     return state == WRITER_SLEEPS ||
            (state == WRITER_TICKS && log_ring_is_half_full(my_ring));
 }
@@ -420,7 +418,6 @@ static void wait_for_lines(bool found)
                           WRITE_TICK_MS * (uint64_t)1000000);
     } else if (!the_log.is_closing) {
         atomic_store(&the_log.writer_state, WRITER_SLEEPS);
-        atomic_thread_fence(memory_order_seq_cst);
         if (!has_lines())
             uv_cond_wait(&the_log.wake, &the_log.lock);
     }

@@ -41,8 +41,7 @@ void *log_ring_reserve(struct log_ring *ring, size_t size)
 void log_ring_commit(struct log_ring *ring)
 {
     uint64_t put = atomic_load_explicit(&ring->put, memory_order_relaxed);
-    atomic_store_explicit(&ring->put, put + header_at(ring, put)->step,
-                          memory_order_release);
+    atomic_store(&ring->put, put + header_at(ring, put)->step);
 }
 
 bool log_ring_is_half_full(const struct log_ring *ring)
@@ -55,7 +54,7 @@ const void *log_ring_peek(struct log_ring *ring, size_t *size)
 {
     for (;;) {
         uint64_t taken = load(&ring->taken);
-        if (taken == load(&ring->put))
+        if (taken == atomic_load(&ring->put))
             return NULL;
         struct header *header = header_at(ring, taken);
         *size = header->size;

@@ -23,7 +23,9 @@ struct log_ring {
 
 /* Room for a record of `size` bytes, aligned to 8; NULL when the ring is full,
  * and then the record is counted as dropped.  Nothing is visible to the taker
- * before log_ring_commit(). */
+ * before log_ring_commit().  Commit and peek are sequentially consistent: who
+ * commits and then reads a flag, and who raises that flag and then peeks,
+ * cannot both miss the other. */
 void *log_ring_reserve(struct log_ring *ring, size_t size);
 void log_ring_commit(struct log_ring *ring);
 
