@@ -292,7 +292,7 @@ typedef bool (*step)(struct serving *s);
 static const step steps[] = {
     raise_file_limit, check_settings,   open_log,     open_database,
     migrate,          seed_once,        load_keys,    find_certificate,
-    create_server,    listen_for_calls, start_server, start_edge,
+    create_server,    listen_for_calls, start_edge,       start_server,
 };
 
 static bool start(struct serving *s)
