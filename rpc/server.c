@@ -20,7 +20,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TICK_MS = 1000, DRAIN_TICK_MS = 20 };
+/* What is about to change is looked at more often. */
+enum { TICK_MS = 1000, SHORT_TICK_MS = 20 };
 
 /* --- options
  * ------------------------------------------------------------------ */
@@ -136,7 +137,7 @@ static rpc_status worker_start(struct rpc_worker *worker)
         TRY(hooks->loop_start(server, worker->loop));
     if (server->net_ops != NULL)
         TRY(server->net_ops->worker_start(worker));
-    loop_timer_start(worker->loop, &worker->tick, TICK_MS);
+    loop_timer_start(worker->loop, &worker->tick, SHORT_TICK_MS);
     return RPC_SUCCESS;
 }
 
@@ -246,7 +247,9 @@ static void on_tick(struct loop_timer *tick)
     health_tick(worker);
     if (!worker->stopped)
         loop_timer_start(worker->loop, tick,
-                         draining ? DRAIN_TICK_MS : TICK_MS);
+                         draining || !rpc_server_is_ready(worker->server)
+                             ? SHORT_TICK_MS
+                             : TICK_MS);
 }
 
 static void tick_now(void *argument)

@@ -34,6 +34,7 @@ static void jwks(void *argument, struct edge_answer *answer)
     edge_text(answer, 200, token_jwks(arena));
     answer->content_type = "application/json";
     arena_destroy(arena);
+    arena_thread_finish(); /* this thread is rarely here and not ours to end */
 }
 
 struct edge *probes_start(const char *address, struct rpc_server *server,

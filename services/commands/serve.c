@@ -10,9 +10,9 @@
 #include "services/probes.h"
 #include "services/seed/seed.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +20,13 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PATH_BYTES = 1024, SUPERVISE_S = 1, OPEN_FILES_WANTED = 65536 };
+enum {
+    PATH_BYTES = 1024,
+    SUPERVISE_MS = 1000,
+    READY_MS = 5000,
+    READY_STEP_MS = 10,
+    OPEN_FILES_WANTED = 65536,
+};
 
 /* What runs, in the order in which it was started. */
 struct serving {
@@ -232,20 +238,39 @@ static sigset_t stop_signals(void)
     return set;
 }
 
-/* The signal that came, or 0 after a second. */
-static int next_signal(void)
+/* The signal that came, or 0 after that time. */
+static int next_signal(long wait_ms)
 {
     const sigset_t set = stop_signals();
-    const struct timespec second = {.tv_sec = SUPERVISE_S};
-    int number = sigtimedwait(&set, NULL, &second);
+    const struct timespec wait = {.tv_sec = wait_ms / 1000,
+                                  .tv_nsec = wait_ms % 1000 * 1000000};
+    int number = sigtimedwait(&set, NULL, &wait);
     return number > 0 ? number : 0;
+}
+
+static bool means_stop(int number)
+{
+    return number != 0 && number != SIGCHLD;
+}
+
+/* The first links to the database open a moment after the start.  False when a
+ * signal to stop came first. */
+static bool await_ready(const struct serving *s)
+{
+    int waited_ms = 0;
+    while (!rpc_server_is_ready(s->server) && waited_ms < READY_MS) {
+        if (means_stop(next_signal(READY_STEP_MS)))
+            return false;
+        waited_ms += READY_STEP_MS;
+    }
+    return true;
 }
 
 static void supervise(struct serving *s)
 {
     for (;;) {
-        int number = next_signal();
-        if (number != 0 && number != SIGCHLD) {
+        int number = next_signal(SUPERVISE_MS);
+        if (means_stop(number)) {
             say("stopping", "%s; once more to stop at once", strsignal(number));
             return;
         }
@@ -258,12 +283,14 @@ static void supervise(struct serving *s)
 struct stopping {
     struct rpc_server *server;
     pthread_t waiter;
+    atomic_bool is_done;
 };
 
 static void *stop_server(void *argument)
 {
     struct stopping *stopping = argument;
     rpc_server_stop(stopping->server);
+    atomic_store(&stopping->is_done, true);
     pthread_kill(stopping->waiter, SIGCHLD); /* ends its sigtimedwait() */
     return NULL;
 }
@@ -272,27 +299,28 @@ static void *stop_server(void *argument)
  * its PostgreSQL with it. */
 static void drain(struct serving *s)
 {
-    struct stopping stopping = {s->server, pthread_self()};
+    struct stopping stopping = {.server = s->server, .waiter = pthread_self()};
     pthread_t thread;
     if (pthread_create(&thread, NULL, stop_server, &stopping) != 0) {
         rpc_server_stop(s->server);
         return;
     }
-    while (pthread_tryjoin_np(thread, NULL) == EBUSY) {
-        int number = next_signal();
-        if (number != 0 && number != SIGCHLD) {
+    while (!atomic_load(&stopping.is_done)) {
+        int number = next_signal(SUPERVISE_MS);
+        if (means_stop(number) && !atomic_load(&stopping.is_done)) {
             say("stopping", "at once");
             _exit(128 + number);
         }
     }
+    pthread_join(thread, NULL);
 }
 
 typedef bool (*step)(struct serving *s);
 
 static const step steps[] = {
-    raise_file_limit, check_settings,   open_log,     open_database,
-    migrate,          seed_once,        load_keys,    find_certificate,
-    create_server,    listen_for_calls, start_edge,       start_server,
+    raise_file_limit, check_settings,   open_log,   open_database,
+    migrate,          seed_once,        load_keys,  find_certificate,
+    create_server,    listen_for_calls, start_edge, start_server,
 };
 
 static bool start(struct serving *s)
@@ -319,8 +347,10 @@ static int serve(struct serving *s)
         finish(s);
         return status;
     }
-    say_what_to_try(s);
-    supervise(s);
+    if (await_ready(s)) {
+        say_what_to_try(s);
+        supervise(s);
+    }
     drain(s);
     finish(s);
     say("stopped", "all calls are answered");

@@ -32,8 +32,8 @@ static void each_weak_setting_is_named_by_its_rule(void **state)
     } cases[] = {
         {"certificate", "tls_cert", "/etc/cert.pem", "",
          "PRBAL_TLS_CERT and PRBAL_TLS_KEY have to name"},
-        {"edge", "edge_listen", "127.0.0.1:8080", "0.0.0.0:8080",
-         "PRBAL_EDGE_LISTEN 0.0.0.0:8080 is clear text"},
+        {"edge", "edge_listen", "127.0.0.1:50052", "0.0.0.0:50052",
+         "PRBAL_EDGE_LISTEN 0.0.0.0:50052 is clear text"},
         {"reflection", "reflection", "auto", "on", "PRBAL_REFLECTION is on"},
         {"log level", "log_level", "info", "debug", "PRBAL_LOG_LEVEL is debug"},
         {"database link", "database_url",
