@@ -102,6 +102,15 @@ static void add_headers(struct rpc_transport *transport,
                                    strlen(headers->value));
 }
 
+/* On a loop of the server, that loop: the call lives where it is made. */
+static struct rpc_worker *worker_here(struct rpc_server *server)
+{
+    struct loop *loop = loop_current();
+    struct rpc_worker *worker = loop == NULL ? NULL : rpc_worker_of(loop);
+    return worker != NULL && worker->server == server ? worker
+                                                      : &server->workers[0];
+}
+
 static struct rpc_local *open_call(struct rpc_server *server, const char *path,
                                    const struct rpc_header *headers,
                                    int64_t timeout_us)
@@ -110,7 +119,7 @@ static struct rpc_local *open_call(struct rpc_server *server, const char *path,
     if (local == NULL)
         abort();
     local->transport.ops = &local_ops;
-    local->worker = &server->workers[0];
+    local->worker = worker_here(server);
     local->method = rpc_server_method(server, path);
     local->arena = arena_create();
     local->last = &local->first;
@@ -213,7 +222,7 @@ static ProtobufCMessage *take_message(struct rpc_local *local,
 ProtobufCMessage *rpc_local_next(struct rpc_local *local, struct arena *arena,
                                  int64_t timeout_ms)
 {
-    if (local->first == NULL && !local->is_over)
+    if (local->first == NULL && !local->is_over && timeout_ms > 0)
         wait_for_news(local, timeout_ms);
     return local->first == NULL ? NULL : take_message(local, arena);
 }

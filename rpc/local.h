@@ -11,7 +11,10 @@
  * services that call each other in one process.
  *
  * These run the server's loop (rpc_server_start_here()) on the calling thread
- * until there is an answer, so they must not be called on a coroutine. */
+ * until there is an answer, so they must not be called on a coroutine.  Only
+ * rpc_local_open(), rpc_local_send(), rpc_local_close_send(), rpc_local_free()
+ * and rpc_local_next() with a timeout of 0 may also be called in a post or
+ * timer of a running loop; the call then lives on that loop. */
 
 struct rpc_header {
     const char *name;

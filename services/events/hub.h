@@ -68,7 +68,7 @@ struct seats *hub_seats(struct hub *hub);
 
 struct hub_stats {
     int streams, users, full;
-    uint64_t events_sent, reads, slow_readers, resyncs;
+    uint64_t events_sent, reads, polls, slow_readers, resyncs;
 };
 struct hub_stats hub_stats(const struct hub *hub);
 

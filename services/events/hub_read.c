@@ -246,6 +246,7 @@ static rpc_status read_logs(struct hub *hub, struct rpc_call *call)
 {
     if (hub->is_poll_due) {
         hub->is_poll_due = false;
+        hub->stats.polls++;
         TRY(poll_all(hub, call));
     }
     struct batch *batch = ARENA_NEW(call->arena, struct batch);
