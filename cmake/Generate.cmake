@@ -97,7 +97,8 @@ generate_by_protoc(c_out ${GEN}/c.fds OUTPUT ${pb_c} ${pb_h}
   COMMENT "protoc-c")
 
 # 4. Method tables, rules, short names and registries by our own plugin.
-set(plugin_sources gen header names protoc-gen-prbal registry rules source)
+set(plugin_sources gen header names protoc-gen-prbal registry rule_checks
+  rules source)
 list(TRANSFORM plugin_sources PREPEND rpc/gen/)
 list(TRANSFORM plugin_sources APPEND .c)
 set(plugin_pb prbal/options buf/validate/validate google/protobuf/duration
@@ -155,4 +156,7 @@ list(TRANSFORM test_api_sources PREPEND ${GEN}/)
 file(GLOB test_handlers CONFIGURE_DEPENDS tests/rpc/testservice.c)
 add_library(test_api STATIC EXCLUDE_FROM_ALL ${test_api_sources} ${test_handlers})
 target_link_libraries(test_api PRIVATE prbal_warnings PUBLIC rpc)
-target_compile_definitions(test_api PUBLIC PRBAL_DESCRIPTORS="${GEN}/all.fds")
+target_compile_definitions(test_api PUBLIC
+  PRBAL_DESCRIPTORS="${GEN}/all.fds"
+  PRBAL_PLUGIN="$<TARGET_FILE:protoc-gen-prbal>"
+  PRBAL_SOURCE_DIR="${CMAKE_SOURCE_DIR}")

@@ -1,12 +1,10 @@
 /* The validation tables of x.rpc.c, from buf.validate's options. */
-#include "rpc/rules.h"
 #include "rpc/codec.h"
 #include "rpc/gen/gen.h"
 #include "rpc/gen/names.h"
+#include "rpc/gen/rule_checks.h"
 
 #include <buf/validate/validate.pb-c.h>
-#include <inttypes.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,13 +13,6 @@ typedef Buf__Validate__MessageRules message_rules;
 
 /* buf.validate's extensions of field, message and oneof options. */
 enum { RULES_OPTION = 1159 };
-
-struct emitter {
-    struct gen *gen;
-    FILE *out;
-    const struct message_at *at;
-    int serial; /* of the file's static names */
-};
 
 /* What became of one value's rules. */
 struct value_tables {
@@ -76,14 +67,6 @@ static bool oneof_is_required(struct gen *gen, const proto_oneof *oneof)
         rules_option(gen, oneof->options == NULL ? NULL : &oneof->options->base,
                      &buf__validate__oneof_rules__descriptor);
     return rules != NULL && rules->has_required && rules->required;
-}
-
-static void problem(struct emitter *e, const char *field, const char *format,
-                    const char *detail)
-{
-    const char *sentence = arena_printf(e->gen->arena, format, detail);
-    gen_problem(e->gen, "%s: %s.%s.%s: %s", e->at->file->name,
-                e->at->file->package, e->at->scope, field, sentence);
 }
 
 /* Which messages have rules at all */
@@ -166,345 +149,6 @@ char *rules_name(struct gen *gen, const struct message_at *at)
         name_c_lower(gen->arena, c_full_name(gen, at->file, at->scope)));
 }
 
-/* Values in C */
-
-static const char *text_literal(struct arena *arena, const char *text,
-                                size_t size)
-{
-    char *literal = arena_alloc(arena, size * 4 + 1);
-    for (size_t i = 0; i < size; i++)
-        snprintf(literal + 4 * i, 5, "\\%03o", (unsigned char)text[i]);
-    return arena_printf(arena, "{.text = \"%s\", .size = %zu}", literal, size);
-}
-
-static const char *span_literal(struct arena *arena,
-                                const ProtobufCMessage *message)
-{
-    /* Duration has the layout of Timestamp. */
-    const Google__Protobuf__Duration *span =
-        (const Google__Protobuf__Duration *)message;
-    return arena_printf(arena, "{.span = {INT64_C(%" PRId64 "), %d}}",
-                        span->seconds, span->nanos);
-}
-
-static const char *signed_literal(struct arena *arena, int64_t number)
-{
-    if (number == INT64_MIN)
-        return "{.i = INT64_MIN}";
-    return arena_printf(arena, "{.i = INT64_C(%" PRId64 ")}", number);
-}
-
-static const char *literal(struct arena *arena,
-                           const ProtobufCFieldDescriptor *field,
-                           const void *member)
-{
-    switch (field->type) {
-    case PROTOBUF_C_TYPE_UINT32:
-    case PROTOBUF_C_TYPE_FIXED32:
-        return arena_printf(arena, "{.u = %uu}", *(const uint32_t *)member);
-    case PROTOBUF_C_TYPE_UINT64:
-    case PROTOBUF_C_TYPE_FIXED64:
-        return arena_printf(arena, "{.u = UINT64_C(%" PRIu64 ")}",
-                            *(const uint64_t *)member);
-    case PROTOBUF_C_TYPE_INT64:
-    case PROTOBUF_C_TYPE_SINT64:
-    case PROTOBUF_C_TYPE_SFIXED64:
-        return signed_literal(arena, *(const int64_t *)member);
-    case PROTOBUF_C_TYPE_BOOL:
-        return *(const protobuf_c_boolean *)member ? "{.u = 1}" : "{.u = 0}";
-    case PROTOBUF_C_TYPE_FLOAT:
-        return arena_printf(arena, "{.d = %a}", (double)*(const float *)member);
-    case PROTOBUF_C_TYPE_DOUBLE:
-        return arena_printf(arena, "{.d = %a}", *(const double *)member);
-    case PROTOBUF_C_TYPE_STRING: {
-        const char *text = *(const char *const *)member;
-        return text_literal(arena, text, strlen(text));
-    }
-    case PROTOBUF_C_TYPE_BYTES: {
-        const ProtobufCBinaryData *bytes = member;
-        return text_literal(arena, (const char *)bytes->data, bytes->len);
-    }
-    case PROTOBUF_C_TYPE_MESSAGE:
-        return span_literal(arena, *(const ProtobufCMessage *const *)member);
-    default:
-        return signed_literal(arena, *(const int32_t *)member);
-    }
-}
-
-/* Checks */
-
-static const struct {
-    const char *rule;
-    const char *kind;
-} kinds_by_rule[] = {
-    {"const", "RULE_CONST"},
-    {"len", "RULE_LEN"},
-    {"min_len", "RULE_MIN_LEN"},
-    {"max_len", "RULE_MAX_LEN"},
-    {"len_bytes", "RULE_LEN_BYTES"},
-    {"min_bytes", "RULE_MIN_BYTES"},
-    {"max_bytes", "RULE_MAX_BYTES"},
-    {"prefix", "RULE_PREFIX"},
-    {"suffix", "RULE_SUFFIX"},
-    {"contains", "RULE_CONTAINS"},
-    {"not_contains", "RULE_NOT_CONTAINS"},
-    {"min_items", "RULE_MIN_ITEMS"},
-    {"max_items", "RULE_MAX_ITEMS"},
-    {"min_pairs", "RULE_MIN_ITEMS"},
-    {"max_pairs", "RULE_MAX_ITEMS"},
-    {"within", "RULE_WITHIN"},
-};
-
-/* Rules that are switched on by `true`. */
-static const struct {
-    const char *rule;
-    const char *check;
-} switches[] = {
-    {"defined_only", "RULE_DEFINED_ONLY"},
-    {"finite", "RULE_FINITE"},
-    {"unique", "RULE_UNIQUE"},
-    {"lt_now", "RULE_LT_NOW"},
-    {"gt_now", "RULE_GT_NOW"},
-    {"email", "RULE_FORMAT, .a = {.u = FORMAT_EMAIL}"},
-    {"hostname", "RULE_FORMAT, .a = {.u = FORMAT_HOSTNAME}"},
-    {"ip", "RULE_FORMAT, .a = {.u = FORMAT_IP}"},
-    {"ipv4", "RULE_FORMAT, .a = {.u = FORMAT_IPV4}"},
-    {"ipv6", "RULE_FORMAT, .a = {.u = FORMAT_IPV6}"},
-    {"uri", "RULE_FORMAT, .a = {.u = FORMAT_URI}"},
-    {"uri_ref", "RULE_FORMAT, .a = {.u = FORMAT_URI_REF}"},
-    {"address", "RULE_FORMAT, .a = {.u = FORMAT_ADDRESS}"},
-    {"uuid", "RULE_FORMAT, .a = {.u = FORMAT_UUID}"},
-    {"tuuid", "RULE_FORMAT, .a = {.u = FORMAT_TUUID}"},
-    {"ulid", "RULE_FORMAT, .a = {.u = FORMAT_ULID}"},
-    {"host_and_port", "RULE_FORMAT, .a = {.u = FORMAT_HOST_AND_PORT}"},
-};
-
-/* Rules that are part of something else, or say nothing. */
-static const char *const handled_elsewhere[] = {
-    "lt", "lte", "gt", "gte", "items", "keys", "values", "example",
-};
-
-static const ProtobufCFieldDescriptor *set_rule(const ProtobufCMessage *rules,
-                                                const char *name)
-{
-    const ProtobufCFieldDescriptor *rule =
-        protobuf_c_message_descriptor_get_field_by_name(rules->descriptor,
-                                                        name);
-    return rule != NULL && codec_is_set(rules, rule) ? rule : NULL;
-}
-
-static const void *member_of(const ProtobufCMessage *message,
-                             const ProtobufCFieldDescriptor *field)
-{
-    return (const char *)message + field->offset;
-}
-
-/* Whether the upper bound is below the lower one. */
-static bool is_outside(const ProtobufCFieldDescriptor *rule, const void *lower,
-                       const void *upper)
-{
-    switch (rule->type) {
-    case PROTOBUF_C_TYPE_MESSAGE: {
-        const Google__Protobuf__Duration *a =
-            *(const Google__Protobuf__Duration *const *)lower;
-        const Google__Protobuf__Duration *b =
-            *(const Google__Protobuf__Duration *const *)upper;
-        return b->seconds < a->seconds ||
-               (b->seconds == a->seconds && b->nanos < a->nanos);
-    }
-    case PROTOBUF_C_TYPE_FLOAT:
-        return *(const float *)upper < *(const float *)lower;
-    case PROTOBUF_C_TYPE_DOUBLE:
-        return *(const double *)upper < *(const double *)lower;
-    case PROTOBUF_C_TYPE_UINT32:
-    case PROTOBUF_C_TYPE_FIXED32:
-        return *(const uint32_t *)upper < *(const uint32_t *)lower;
-    case PROTOBUF_C_TYPE_UINT64:
-    case PROTOBUF_C_TYPE_FIXED64:
-        return *(const uint64_t *)upper < *(const uint64_t *)lower;
-    case PROTOBUF_C_TYPE_INT64:
-    case PROTOBUF_C_TYPE_SINT64:
-    case PROTOBUF_C_TYPE_SFIXED64:
-        return *(const int64_t *)upper < *(const int64_t *)lower;
-    default:
-        return *(const int32_t *)upper < *(const int32_t *)lower;
-    }
-}
-
-static size_t emit_range(struct emitter *e, FILE *rows,
-                         const ProtobufCMessage *rules)
-{
-    struct arena *arena = e->gen->arena;
-    const ProtobufCFieldDescriptor *lt = set_rule(rules, "lt");
-    const ProtobufCFieldDescriptor *gt = set_rule(rules, "gt");
-    const ProtobufCFieldDescriptor *upper =
-        lt != NULL ? lt : set_rule(rules, "lte");
-    const ProtobufCFieldDescriptor *lower =
-        gt != NULL ? gt : set_rule(rules, "gte");
-    if (lower == NULL && upper == NULL)
-        return 0;
-    fprintf(rows, "    {.kind = RULE_RANGE, .flags = 0");
-    if (lower != NULL)
-        fprintf(rows, " | RANGE_LOWER%s", gt ? " | RANGE_LOWER_STRICT" : "");
-    if (upper != NULL)
-        fprintf(rows, " | RANGE_UPPER%s", lt ? " | RANGE_UPPER_STRICT" : "");
-    if (lower != NULL && upper != NULL &&
-        is_outside(lower, member_of(rules, lower), member_of(rules, upper)))
-        fprintf(rows, " | RANGE_OUTSIDE");
-    if (lower != NULL)
-        fprintf(rows, ", .a = %s",
-                literal(arena, lower, member_of(rules, lower)));
-    if (upper != NULL)
-        fprintf(rows, ", .b = %s",
-                literal(arena, upper, member_of(rules, upper)));
-    fprintf(rows, "},\n");
-    return 1;
-}
-
-static void emit_list(struct emitter *e, FILE *rows, const char *kind,
-                      const ProtobufCMessage *rules,
-                      const ProtobufCFieldDescriptor *rule)
-{
-    size_t count =
-        *(const size_t *)((const char *)rules + rule->quantifier_offset);
-    const char *at = *(const char *const *)member_of(rules, rule);
-    fprintf(e->out, "static const union rule_value list_%d[] = {\n",
-            ++e->serial);
-    for (size_t i = 0; i < count; i++)
-        fprintf(e->out, "    %s,\n",
-                literal(e->gen->arena, rule,
-                        at + i * codec_element_size(rule->type)));
-    fprintf(e->out, "};\n");
-    fprintf(rows, "    {.kind = %s, .count = %zu, .list = list_%d},\n", kind,
-            count, e->serial);
-}
-
-static size_t emit_pattern(struct emitter *e, FILE *rows, const char *field,
-                           const char *text)
-{
-    const char *wrong;
-    const struct regex *regex = regex_compile(e->gen->arena, text, &wrong);
-    if (regex == NULL) {
-        problem(e, field, "its pattern will not do: %s", wrong);
-        return 0;
-    }
-    fprintf(e->out, "static const struct regex_op ops_%d[] = {", ++e->serial);
-    for (size_t i = 0; i < regex->count; i++)
-        fprintf(e->out, "%s{%d, %d, %d},", i % 6 == 0 ? "\n    " : " ",
-                regex->ops[i].kind, regex->ops[i].a, regex->ops[i].b);
-    fprintf(e->out, "\n};\nstatic const struct rule_pattern pattern_%d = {\"",
-            e->serial);
-    for (const char *c = text; *c != '\0'; c++)
-        fprintf(e->out, "\\%03o", (unsigned char)*c);
-    fprintf(e->out, "\", {ops_%d, %zu}};\n", e->serial, regex->count);
-    fprintf(rows,
-            "    {.kind = RULE_PATTERN, .a = {.pattern = &pattern_%d}},\n",
-            e->serial);
-    return 1;
-}
-
-static bool emit_switch(FILE *rows, const char *rule, bool on, size_t *count)
-{
-    for (size_t i = 0; i < sizeof switches / sizeof switches[0]; i++) {
-        if (strcmp(switches[i].rule, rule) != 0)
-            continue;
-        if (on)
-            fprintf(rows, "    {.kind = %s},\n", switches[i].check);
-        *count += on;
-        return true;
-    }
-    return false;
-}
-
-static bool emit_kind(struct emitter *e, FILE *rows,
-                      const ProtobufCMessage *rules,
-                      const ProtobufCFieldDescriptor *rule)
-{
-    for (size_t i = 0; i < sizeof kinds_by_rule / sizeof kinds_by_rule[0];
-         i++) {
-        if (strcmp(kinds_by_rule[i].rule, rule->name) != 0)
-            continue;
-        fprintf(rows, "    {.kind = %s, .a = %s},\n", kinds_by_rule[i].kind,
-                literal(e->gen->arena, rule, member_of(rules, rule)));
-        return true;
-    }
-    return false;
-}
-
-static bool is_handled_elsewhere(const char *rule)
-{
-    for (size_t i = 0;
-         i < sizeof handled_elsewhere / sizeof handled_elsewhere[0]; i++)
-        if (strcmp(handled_elsewhere[i], rule) == 0)
-            return true;
-    return false;
-}
-
-/* Formats and patterns are defined for text; `const` of a message that is no
- * time would need to compare messages. */
-static bool is_supported(const ProtobufCMessage *rules, const char *rule)
-{
-    const ProtobufCMessageDescriptor *type = rules->descriptor;
-    if (type == &buf__validate__any_rules__descriptor)
-        return false;
-    if (type == &buf__validate__field_mask_rules__descriptor)
-        return strcmp(rule, "const") != 0;
-    if (type == &buf__validate__bytes_rules__descriptor)
-        return strcmp(rule, "pattern") != 0 && strncmp(rule, "ip", 2) != 0 &&
-               strcmp(rule, "uuid") != 0;
-    return true;
-}
-
-/* One rule becomes one row or none; returns the number of rows. */
-static size_t emit_rule(struct emitter *e, FILE *rows, const char *field,
-                        const ProtobufCMessage *rules,
-                        const ProtobufCFieldDescriptor *rule)
-{
-    size_t count = 0;
-    const void *member = member_of(rules, rule);
-    bool mask =
-        rules->descriptor == &buf__validate__field_mask_rules__descriptor;
-    if (is_handled_elsewhere(rule->name))
-        return 0;
-    if (!is_supported(rules, rule->name)) {
-        problem(e, field, "the rule %s is not supported for its type",
-                rule->name);
-        return 0;
-    }
-    if (strcmp(rule->name, "pattern") == 0)
-        return emit_pattern(e, rows, field, *(const char *const *)member);
-    if (strcmp(rule->name, "in") == 0 || strcmp(rule->name, "not_in") == 0) {
-        const char *kind = rule->name[0] == 'i' ? "IN" : "NOT_IN";
-        emit_list(
-            e, rows,
-            arena_printf(e->gen->arena, "RULE_%s%s", mask ? "MASK_" : "", kind),
-            rules, rule);
-        return 1;
-    }
-    if (rule->type == PROTOBUF_C_TYPE_BOOL &&
-        emit_switch(rows, rule->name, *(const protobuf_c_boolean *)member,
-                    &count))
-        return count;
-    if (emit_kind(e, rows, rules, rule))
-        return 1;
-    problem(e, field, "the rule %s is not supported", rule->name);
-    return 0;
-}
-
-static size_t emit_rules_rows(struct emitter *e, FILE *rows, const char *field,
-                              const ProtobufCMessage *rules)
-{
-    size_t count = emit_range(e, rows, rules);
-    const ProtobufCMessageDescriptor *type = rules->descriptor;
-    for (unsigned i = 0; i < type->n_fields; i++)
-        if (codec_is_set(rules, &type->fields[i]))
-            count += emit_rule(e, rows, field, rules, &type->fields[i]);
-    if (rules->n_unknown_fields > 0)
-        problem(e, field, "a rule that %s is not known here",
-                "extends buf.validate");
-    return count;
-}
-
 /* Values */
 
 static const char *expected_rules(const proto_field *field)
@@ -535,14 +179,16 @@ static const ProtobufCMessage *typed_rules(const field_rules *rules,
         protobuf_c_message_descriptor_get_field(rules->base.descriptor,
                                                 rules->type_case);
     *name = field->name;
-    return *(const ProtobufCMessage *const *)member_of(&rules->base, field);
+    return *(const ProtobufCMessage *const *)((const char *)rules +
+                                              field->offset);
 }
 
 static void refuse_expressions(struct emitter *e, const char *field,
                                const field_rules *rules)
 {
     if (rules != NULL && (rules->n_cel > 0 || rules->n_cel_expression > 0))
-        problem(e, field, "%s needs an interpreter that is not here", "CEL");
+        rule_problem(e, field, "%s needs an interpreter that is not here",
+                     "CEL");
 }
 
 /* Writes the checks of a value that is not a list. */
@@ -564,9 +210,10 @@ static struct value_tables emit_value(struct emitter *e,
     if (typed != NULL) {
         const char *expected = expected_rules(field);
         if (expected == NULL || strcmp(name, expected) != 0)
-            problem(e, field->name, "rules for %s do not fit its type", name);
+            rule_problem(e, field->name, "rules for %s do not fit its type",
+                         name);
         else
-            tables.count += emit_rules_rows(e, rows, field->name, typed);
+            tables.count += emit_check_rows(e, rows, field->name, typed);
     }
     fclose(rows);
     if (tables.count > 0) {
@@ -640,7 +287,7 @@ static struct value_tables emit_whole_list(struct emitter *e,
     char *text;
     size_t size;
     FILE *rows = open_memstream(&text, &size);
-    tables.count = emit_rules_rows(e, rows, field, typed);
+    tables.count = emit_check_rows(e, rows, field, typed);
     fclose(rows);
     if (tables.count > 0) {
         fprintf(e->out,
@@ -664,7 +311,7 @@ static struct field_tables emit_repeated(struct emitter *e,
     const ProtobufCMessage *typed = typed_rules(rules, &given);
     refuse_expressions(e, field->name, rules);
     if (strcmp(given, name) != 0) {
-        problem(e, field->name, "rules for %s do not fit its type", given);
+        rule_problem(e, field->name, "rules for %s do not fit its type", given);
         return tables;
     }
     tables.own = emit_whole_list(e, typed, field->name);
@@ -745,8 +392,8 @@ static void emit_choice_members(struct emitter *e,
         const proto_field *field =
             field_named(e->at->message, choice->fields[i]);
         if (field == NULL)
-            problem(e, choice->fields[i], "a oneof rule names it%s",
-                    ", but there is no such field");
+            rule_problem(e, choice->fields[i], "a oneof rule names it%s",
+                         ", but there is no such field");
         else
             fprintf(e->out, "%u, ", field_index(e->at->message, field));
     }
@@ -759,8 +406,8 @@ static size_t emit_choices(struct emitter *e, FILE *rows,
     if (whole == NULL)
         return 0;
     if (whole->n_cel > 0 || whole->n_cel_expression > 0)
-        problem(e, "(message)", "%s needs an interpreter that is not here",
-                "CEL");
+        rule_problem(e, "(message)", "%s needs an interpreter that is not here",
+                     "CEL");
     for (size_t i = 0; i < whole->n_oneof; i++) {
         emit_choice_members(e, whole->oneof[i]);
         fprintf(rows, "    {choice_%d, %zu, %s},\n", e->serial,
