@@ -96,8 +96,11 @@ create table service (
 
   -- Copies of the owner's account and of service_category, so that one index
   -- serves a search or a sorted feed, and one row a reader.
+  owner_type           text not null default '',
   owner_name           text not null default '',
-  owner_rating         double precision not null default 0,
+  owner_avatar         text not null default '',
+  owner_rating         double precision not null default 0, -- 0: not rated
+  owner_reviews        integer not null default 0,
   owner_is_active      boolean not null default true,
   category_ids         uuid[] not null
                        constraint service_has_categories
@@ -213,8 +216,11 @@ create function service_copy_owner() returns trigger
   language plpgsql
 as $$
 begin
-  select a.full_name, a.account_status = 'ACTIVE', coalesce(p.rating_avg, 0)
-    into new.owner_name, new.owner_is_active, new.owner_rating
+  select a.user_type, a.full_name, a.account_status = 'ACTIVE',
+         coalesce(p.avatar_url, ''), coalesce(p.rating_avg, 0),
+         coalesce(p.total_reviews, 0)
+    into new.owner_type, new.owner_name, new.owner_is_active,
+         new.owner_avatar, new.owner_rating, new.owner_reviews
     from account a
     left join profile p using (user_id)
    where a.user_id = new.owner_id;
@@ -230,17 +236,19 @@ create function service_follow_account() returns trigger
 as $$
 begin
   update service
-     set owner_name = new.full_name,
+     set owner_type      = new.user_type,
+         owner_name      = new.full_name,
          owner_is_active = new.account_status = 'ACTIVE'
    where owner_id = new.user_id;
   return null;
 end
 $$;
-create trigger account_names_services
-  after update of full_name, account_status on account
+create trigger account_stands_on_services
+  after update of user_type, full_name, account_status on account
   for each row
-  when ((old.full_name, old.account_status = 'ACTIVE')
-        is distinct from (new.full_name, new.account_status = 'ACTIVE'))
+  when ((old.user_type, old.full_name, old.account_status = 'ACTIVE')
+        is distinct from
+        (new.user_type, new.full_name, new.account_status = 'ACTIVE'))
   execute function service_follow_account();
 
 create function service_follow_profile() returns trigger
@@ -248,15 +256,19 @@ create function service_follow_profile() returns trigger
 as $$
 begin
   update service
-     set owner_rating = coalesce(new.rating_avg, 0)
+     set owner_avatar  = new.avatar_url,
+         owner_rating  = coalesce(new.rating_avg, 0),
+         owner_reviews = new.total_reviews
    where owner_id = new.user_id;
   return null;
 end
 $$;
-create trigger profile_rates_services
-  after update of rating_avg on profile
+create trigger profile_stands_on_services
+  after update of avatar_url, rating_avg, total_reviews on profile
   for each row
-  when (old.rating_avg is distinct from new.rating_avg)
+  when ((old.avatar_url, old.rating_avg, old.total_reviews)
+        is distinct from
+        (new.avatar_url, new.rating_avg, new.total_reviews))
   execute function service_follow_profile();
 
 create function service_follow_category() returns trigger

@@ -4,10 +4,10 @@
 s.service_id,
        s.owner_id                 as "owner.user_id",
        s.owner_name               as "owner.full_name",
-       a.user_type                as "owner.user_type",
-       p.avatar_url               as "owner.avatar_url",
-       p.rating_avg::float8       as "owner.rating_avg",
-       p.total_reviews            as "owner.total_reviews",
+       s.owner_type               as "owner.user_type",
+       s.owner_avatar             as "owner.avatar_url",
+       nullif(s.owner_rating, 0)  as "owner.rating_avg",
+       s.owner_reviews            as "owner.total_reviews",
        s.kind,
        s.is_course,
        s.title,
@@ -57,11 +57,6 @@ s.service_id,
        s.created_at               as create_time,
        s.updated_at               as update_time;
 
--- fragment: service_and_owner
-service s
-  join account a on a.user_id = s.owner_id
-  left join profile p on p.user_id = s.owner_id;
-
 -- fragment: service_is_visible
 (s.owner_id = $1
         or $2::boolean
@@ -70,7 +65,7 @@ service s
 -- name: service_by_id :one Service
 -- $2: the caller is an administrator.
 select {{service_columns}}
-  from {{service_and_owner}}
+  from service s
  where s.service_id = $3
    and {{service_is_visible}};
 
@@ -78,9 +73,8 @@ select {{service_columns}}
 -- In the order of $3.
 select {{service_columns}}
   from unnest($3::uuid[]) with ordinality as wanted (service_id, place)
-  join {{service_and_owner}} on true
- where s.service_id = wanted.service_id
-   and {{service_is_visible}}
+  join service s using (service_id)
+ where {{service_is_visible}}
  order by wanted.place;
 
 -- name: service_categories :one ServiceCategoriesRow

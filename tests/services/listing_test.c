@@ -520,6 +520,31 @@ static void a_suspended_owners_services_are_not_to_be_seen(void **state)
     assert_string_equal(read_it(t, &seeker, id)->owner->full_name, "New Name");
 }
 
+static void the_owner_is_shown_as_they_are_now(void **state)
+{
+    fixture *t = *state;
+    struct person provider = person(t, USER_TYPE_PROVIDER);
+    sql(t, "update profile set avatar_url = 'https://x/1' where user_id = '%s'",
+        provider.user_id);
+    CreateServiceRequest req = leaking_tap(t);
+    const char *id = create(t, &provider, &req)->service_id;
+    const UserSummary *owner = read_it(t, NULL, id)->owner;
+    assert_string_equal(owner->avatar_url, "https://x/1");
+    assert_int_equal(owner->_rating_avg_case, 0);
+
+    sql(t,
+        "update profile set avatar_url = 'https://x/2', rating_avg = 4.5,"
+        " total_reviews = 2 where user_id = '%s'",
+        provider.user_id);
+    sql(t, "update account set user_type = 'BOTH' where user_id = '%s'",
+        provider.user_id);
+    owner = read_it(t, NULL, id)->owner;
+    assert_string_equal(owner->avatar_url, "https://x/2");
+    assert_int_equal(owner->user_type, USER_TYPE_BOTH);
+    assert_true(owner->rating_avg == 4.5);
+    assert_int_equal(owner->total_reviews, 2);
+}
+
 static void the_exact_place_is_for_those_signed_in(void **state)
 {
     fixture *t = *state;
@@ -826,6 +851,7 @@ TEST_MAIN("listing", TEST(a_service_comes_back_as_it_was_posted),
           TEST(a_repeated_request_id_posts_nothing_new),
           TEST(who_may_read_what),
           TEST(a_suspended_owners_services_are_not_to_be_seen),
+          TEST(the_owner_is_shown_as_they_are_now),
           TEST(the_exact_place_is_for_those_signed_in),
           TEST(a_reader_counts_once_a_day_and_the_owner_never),
           TEST(an_update_changes_what_it_names),
