@@ -10,8 +10,10 @@
  *              a write, not sent         UNAVAILABLE */
 #include "db/execute.h"
 
+#include "db/observe.h"
 #include "db/sqlstate.h"
 #include "db/transaction.h"
+#include "rpc/clock.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -219,26 +221,37 @@ static bool again(struct execution *e, const struct statement *s,
     return statement_failed(s) && after_error(e, s, status);
 }
 
+static observed_as kind_of(const struct db *db, const struct db_query *query)
+{
+    if (db->tx != NULL)
+        return OBSERVED_TRANSACTION;
+    return query->reads ? OBSERVED_READ : OBSERVED_WRITE;
+}
+
 rpc_status execute(struct db *db, const struct db_query *query,
                    const db_arg *args, size_t count, PGresult **result)
 {
     struct execution e = {
         .db = db, .query = query, .args = args, .count = count};
-    rpc_status status = pool_unavailable(db->call);
-    for (int i = 0; i < ATTEMPTS_MAX; i++) {
+    rpc_status status = RPC_SUCCESS;
+    bool more = true;
+    int64_t start_us = clock_monotonic_us();
+    for (int i = 0; i < ATTEMPTS_MAX && more; i++) {
         struct statement *s;
         TRY(run_once(&e, &s));
-        bool more = again(&e, s, &status);
+        more = again(&e, s, &status);
         if (!more && status.code == RPC_OK) {
             *result = s->result;
             s->result = NULL;
         }
         statement_destroy(s);
-        if (!more && status.code != RPC_OK && db->tx != NULL)
-            transaction_fail(db, status);
-        if (!more)
-            break;
     }
+    if (more)
+        status = pool_unavailable(db->call);
+    if (status.code != RPC_OK && db->tx != NULL)
+        transaction_fail(db, status);
+    observe_statement(kind_of(db, query), query,
+                      clock_monotonic_us() - start_us);
     db->pool->failures += status.code != RPC_OK;
     return status;
 }

@@ -1,5 +1,6 @@
 #include "db/lease.h"
 
+#include "db/observe.h"
 #include "db/pool_internal.h"
 
 #include <stdlib.h>
@@ -43,6 +44,7 @@ static void waiter_add(struct leases *leases, struct lease_waiter *w)
     *leases->last = w;
     leases->last = &w->next;
     leases->waiting++;
+    observe_lease_wait(+1);
 }
 
 static void waiter_remove(struct leases *leases, struct lease_waiter *w)
@@ -54,6 +56,7 @@ static void waiter_remove(struct leases *leases, struct lease_waiter *w)
     if (leases->last == &w->next)
         leases->last = at;
     leases->waiting--;
+    observe_lease_wait(-1);
 }
 
 static void waiter_serve(struct leases *leases, struct lease *lease)
@@ -90,6 +93,7 @@ static void now_free(struct lease *lease)
     if (leases->first == NULL)
         return;
     lease->state = LEASE_TAKEN;
+    observe_lease(+1);
     waiter_serve(leases, lease);
 }
 
@@ -184,6 +188,7 @@ void lease_give(struct lease *lease)
 {
     lease->state = LEASE_GIVEN;
     lease->rolled_back = false;
+    observe_lease(-1);
     settle(lease);
 }
 
@@ -300,6 +305,7 @@ rpc_status lease_take(struct db_pool *pool, struct rpc_call *call,
     struct lease *free_one = find(leases, LEASE_FREE);
     if (free_one != NULL && leases->first == NULL) {
         free_one->state = LEASE_TAKEN;
+        observe_lease(+1);
         *lease = free_one;
         return RPC_SUCCESS;
     }

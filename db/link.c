@@ -11,6 +11,8 @@
  * deferred constraint fails there. */
 #include "db/link.h"
 
+#include "db/lookup.h"
+#include "db/observe.h"
 #include "rpc/clock.h"
 
 #include <assert.h>
@@ -43,6 +45,7 @@ struct link {
     struct link_options options;
     link_state state;
     PGconn *conn;
+    struct lookup *lookup; /* of the host's address, on its way */
     uv_poll_t *poll; /* freed when closed, which takes a pass of the loop */
     int events;      /* what `poll` waits for */
     struct loop_timer timer; /* connect timeout, then back-off */
@@ -131,40 +134,6 @@ static void watch(struct link *link, int events)
 
 /* ------------------------------------------------------------- connecting */
 
-static const char *option_of(const PQconninfoOption *options, const char *name)
-{
-    for (; options != NULL && options->keyword != NULL; options++)
-        if (strcmp(options->keyword, name) == 0)
-            return options->val == NULL ? "" : options->val;
-    return "";
-}
-
-/* Our settings follow those of the URL, whose own `options` would otherwise
- * replace them. */
-static PGconn *start_connect(const struct link_options *o)
-{
-    char settings[512];
-    PQconninfoOption *parsed = PQconninfoParse(o->url, NULL);
-    int size = snprintf(settings, sizeof settings, "%s %s",
-                        option_of(parsed, "options"),
-                        o->settings == NULL ? "" : o->settings);
-    PQconninfoFree(parsed);
-    if (size < 0 || (size_t)size >= sizeof settings)
-        return NULL;
-    const char *names[] = {"dbname",
-                           "fallback_application_name",
-                           "client_encoding",
-                           "keepalives_idle",
-                           "keepalives_interval",
-                           "keepalives_count",
-                           "tcp_user_timeout",
-                           "options",
-                           NULL};
-    const char *values[] = {o->url, o->name, "UTF8",   "10", "5",
-                            "3",    "15000", settings, NULL};
-    return PQconnectStartParams(names, values, 1);
-}
-
 static int64_t back_off_ms(int attempts)
 {
     int64_t ms = BACK_OFF_MIN_MS;
@@ -198,6 +167,7 @@ static void poll_connect(struct link *link)
     }
     loop_timer_stop(&link->timer);
     link->state = LINK_UP;
+    observe_link(+1);
     link->attempts = 0;
     link->error[0] = '\0';
     watch(link, UV_READABLE);
@@ -210,11 +180,10 @@ static void no_notice(void *argument, const PGresult *result)
     (void)result;
 }
 
-static void connect_now(struct link *link)
+static void begin_connect(struct link *link, const char *address)
 {
-    link->state = LINK_CONNECTING;
-    loop_timer_start(link->options.loop, &link->timer, CONNECT_MS);
-    link->conn = start_connect(&link->options);
+    const struct link_options *o = &link->options;
+    link->conn = lookup_connect(o->url, address, o->name, o->settings);
     if (link->conn == NULL || PQstatus(link->conn) == CONNECTION_BAD) {
         lose(link);
         return;
@@ -222,6 +191,26 @@ static void connect_now(struct link *link)
     PQsetNoticeReceiver(link->conn, no_notice, NULL);
     /* As if it had answered PGRES_POLLING_WRITING: libpq's documentation. */
     watch(link, UV_WRITABLE);
+}
+
+static void on_address(const char *address, void *owner)
+{
+    struct link *link = owner;
+    link->lookup = NULL;
+    if (address == NULL)
+        lose(link);
+    else
+        begin_connect(link, address);
+}
+
+static void connect_now(struct link *link)
+{
+    link->state = LINK_CONNECTING;
+    loop_timer_start(link->options.loop, &link->timer, CONNECT_MS);
+    link->lookup =
+        lookup_start(link->options.loop, link->options.url, on_address, link);
+    if (link->lookup == NULL)
+        begin_connect(link, NULL);
 }
 
 static void finish_statement(struct link *link, struct statement *s,
@@ -276,9 +265,13 @@ static void disconnect(struct link *link)
 {
     unwatch(link);
     loop_timer_stop(&link->timer);
+    lookup_cancel(link->lookup);
+    link->lookup = NULL;
     if (link->conn != NULL)
         PQfinish(link->conn);
     link->conn = NULL;
+    if (link->state == LINK_UP)
+        observe_link(-1);
     link->state = LINK_CLOSED;
     link->doomed = false;
     for (size_t i = 0; i < link->prepared_size; i++)
@@ -293,9 +286,11 @@ static void lose(struct link *link)
 {
     bool was_up = link->state == LINK_UP;
     snprintf(link->error, sizeof link->error, "%s",
-             link->conn == NULL ? "the connection string is too long"
+             link->conn == NULL ? "the host has no address, or the connection "
+                                  "string is too long"
                                 : PQerrorMessage(link->conn));
     link->error[strcspn(link->error, "\n")] = '\0';
+    observe_link_failure(link->error);
     disconnect(link);
     if (link->options.keeps) {
         link->state = was_up ? LINK_CONNECTING : LINK_WAITING;
@@ -310,7 +305,7 @@ static void on_timer(struct loop_timer *timer)
 {
     struct link *link =
         (struct link *)((char *)timer - offsetof(struct link, timer));
-    if (link->conn == NULL) {
+    if (link->conn == NULL && link->lookup == NULL) {
         connect_now(link);
         return;
     }
@@ -474,8 +469,8 @@ static bool is_fatal(const PGresult *result)
 {
     const char *severity =
         PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
-    return severity != NULL && (strcmp(severity, "FATAL") == 0 ||
-                                strcmp(severity, "PANIC") == 0);
+    return severity != NULL &&
+           (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0);
 }
 
 static void take_result(struct link *link, struct step step, PGresult *result)

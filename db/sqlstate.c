@@ -1,5 +1,6 @@
 #include "db/sqlstate.h"
 
+#include "db/observe.h"
 #include "db/pool_internal.h"
 #include "rpc/log.h"
 
@@ -109,6 +110,7 @@ rpc_status sqlstate_status(struct db *db, const struct db_query *query,
 {
     const char *state = field_of(result, PG_DIAG_SQLSTATE);
     const char *constraint = field_of(result, PG_DIAG_CONSTRAINT_NAME);
+    observe_error(state);
     if (strcmp(state, "57014") == 0)
         TRY(rpc_alive(db->call));
     if (strncmp(state, "23", 2) == 0 && constraint[0] != '\0') {
