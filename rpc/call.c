@@ -54,15 +54,21 @@ static void link_state(struct rpc_worker *worker, struct call_state *state)
     worker->calls = state;
 }
 
+static void make_request_id(struct call_state *state)
+{
+    uint64_t bits = hash_random();
+    for (int i = 0; i < 16; i++, bits >>= 4)
+        state->request_id[i] = "0123456789abcdef"[bits & 15];
+    state->call.request_id = state->request_id;
+}
+
 struct call_state *call_state_take(struct rpc_worker *worker)
 {
     struct call_state *state =
         worker == NULL ? state_create() : state_reuse(worker);
     if (worker != NULL)
         link_state(worker, state);
-    snprintf(state->request_id, sizeof state->request_id, "%016llx",
-             (unsigned long long)hash_random());
-    state->call.request_id = state->request_id;
+    make_request_id(state);
     state->head.timeout_us = -1;
     state->head.metadata_end = &state->head.metadata;
     field_list_init(&state->headers);
@@ -312,6 +318,8 @@ static bool start(struct call_state *state)
         return false;
     }
     state->phase = CALL_RUNNING;
+    if (call->deadline_us == 0)
+        loop_timer_stop(&state->deadline);
     return true;
 }
 
@@ -341,18 +349,22 @@ void rpc_transport_add_metadata(struct rpc_transport *transport,
     state->head.metadata_end = &field->next;
 }
 
-static void start_deadline(struct call_state *state)
-{
-    struct rpc_call *call = &state->call;
-    if (call->deadline_us == 0)
-        return;
-    int64_t left_us = call->deadline_us - loop_now_us(call->loop);
-    loop_timer_start(call->loop, &state->deadline, (left_us + 999) / 1000);
-}
-
 static bool reads_stream(const struct rpc_method *method)
 {
     return method->kind == RPC_CLIENT_STREAM || method->kind == RPC_BIDI_STREAM;
+}
+
+/* A call without a deadline has one nevertheless until its body is there. */
+static void start_deadline(struct call_state *state)
+{
+    struct rpc_call *call = &state->call;
+    if (call->deadline_us != 0) {
+        int64_t left_us = call->deadline_us - loop_now_us(call->loop);
+        loop_timer_start(call->loop, &state->deadline, (left_us + 999) / 1000);
+    } else if (!reads_stream(call->method)) {
+        loop_timer_start(call->loop, &state->deadline,
+                         call->server->options.unary_ms_max);
+    }
 }
 
 bool rpc_transport_open(struct rpc_transport *transport)

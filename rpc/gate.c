@@ -5,7 +5,7 @@
 
 #include "rpc/hash.h"
 #include "rpc/limiter.h"
-#include "rpc/observe.h"
+#include "rpc/metrics.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -246,14 +246,31 @@ static const struct gate_step {
     {check_queue_delay, "queue_delay"},
 };
 
+enum { STEPS = sizeof steps / sizeof steps[0] };
+
+static metric refusals[STEPS];
+static uv_once_t refusals_once = UV_ONCE_INIT;
+
+static void register_refusals(void)
+{
+    char labels[64];
+    for (int i = 0; i < STEPS; i++) {
+        snprintf(labels, sizeof labels, "reason=\"%s\"", steps[i].refusal);
+        refusals[i] =
+            metrics_counter("grpc_server_refusals_total",
+                            "Calls that the header-time gate refused.", labels);
+    }
+}
+
 rpc_status gate_pass(struct call_state *state)
 {
     take_request_id(&state->call);
-    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+    for (int i = 0; i < STEPS; i++) {
         rpc_status status = steps[i].check(state);
         if (status.code == RPC_OK)
             continue;
-        observe_refusal(steps[i].refusal);
+        uv_once(&refusals_once, register_refusals);
+        metrics_add(refusals[i], 1);
         return status;
     }
     return RPC_SUCCESS;

@@ -29,11 +29,26 @@ struct rpc_local {
 /* --- the call's side
  * ----------------------------------------------------------- */
 
+static const struct rpc_header *copy_fields(struct arena *arena,
+                                            const struct rpc_field *fields)
+{
+    size_t count = 0;
+    for (const struct rpc_field *f = fields; f != NULL; f = f->next)
+        count++;
+    struct rpc_header *copies = arena_array(arena, count + 1, sizeof copies[0]);
+    for (size_t i = 0; i < count; i++, fields = fields->next) {
+        copies[i].name = arena_strdup(arena, fields->name);
+        copies[i].value =
+            arena_strndup(arena, fields->value, fields->value_size);
+    }
+    return copies;
+}
+
 static void on_headers(struct rpc_transport *transport,
                        const struct rpc_field *headers)
 {
-    (void)transport;
-    (void)headers;
+    struct rpc_local *local = (struct rpc_local *)transport;
+    local->reply.headers = copy_fields(local->arena, headers);
 }
 
 static uint8_t *on_reserve(struct rpc_transport *transport, size_t size)
@@ -76,6 +91,9 @@ static void on_finish(struct rpc_transport *transport,
     local->reply.details =
         arena_memdup(local->arena, answer->details, answer->details_size);
     local->reply.details_size = answer->details_size;
+    local->reply.trailers = copy_fields(local->arena, answer->trailers);
+    if (local->reply.headers == NULL)
+        local->reply.headers = copy_fields(local->arena, answer->headers);
     local->has_news = true;
     local->is_over = true;
 }
@@ -240,8 +258,12 @@ void rpc_local_cancel(struct rpc_local *local)
         return;
     rpc_transport_lost(&local->transport, RPC_CANCELLED,
                        "the client has cancelled");
+    static const struct rpc_header none[] = {{NULL, NULL}};
     local->reply.status =
         (rpc_status){RPC_CANCELLED, "the client has cancelled"};
+    local->reply.trailers = none;
+    if (local->reply.headers == NULL)
+        local->reply.headers = none;
     local->is_over = true;
 }
 
@@ -259,6 +281,20 @@ void rpc_local_free(struct rpc_local *local)
     free(local);
 }
 
+static const struct rpc_header *copy_headers(struct arena *arena,
+                                             const struct rpc_header *headers)
+{
+    size_t count = 0;
+    while (headers[count].name != NULL)
+        count++;
+    struct rpc_header *copies = arena_array(arena, count + 1, sizeof copies[0]);
+    for (size_t i = 0; i < count; i++) {
+        copies[i].name = arena_strdup(arena, headers[i].name);
+        copies[i].value = arena_strdup(arena, headers[i].value);
+    }
+    return copies;
+}
+
 struct rpc_reply rpc_local_call(struct rpc_server *server, struct arena *arena,
                                 const char *path,
                                 const struct rpc_header *headers,
@@ -270,6 +306,8 @@ struct rpc_reply rpc_local_call(struct rpc_server *server, struct arena *arena,
     struct rpc_reply reply = rpc_local_reply(local);
     reply.status.message = arena_strdup(arena, reply.status.message);
     reply.details = arena_memdup(arena, reply.details, reply.details_size);
+    reply.headers = copy_headers(arena, reply.headers);
+    reply.trailers = copy_headers(arena, reply.trailers);
     if (local->first != NULL)
         reply.message = take_message(local, arena);
     rpc_local_free(local);

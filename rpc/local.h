@@ -28,6 +28,9 @@ struct rpc_reply {
      * there was none. */
     const uint8_t *details;
     size_t details_size;
+    /* Response metadata; each ends with a row of NULLs. */
+    const struct rpc_header *headers;
+    const struct rpc_header *trailers;
 };
 
 /* `request` is a message of the method's request type.  The reply lives in

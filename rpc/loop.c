@@ -39,6 +39,7 @@ struct loop {
     int64_t alarm_us; /* when `alarm` rings; INT64_MAX = not set */
 
     int64_t now_us; /* 0 = to be read */
+    int64_t pass_end_us;
     _Atomic int64_t lag_us;
     void *slots[LOOP_SLOTS_MAX];
 };
@@ -68,6 +69,15 @@ int64_t loop_lag_us(const struct loop *loop)
     return atomic_load_explicit(&loop->lag_us, memory_order_relaxed);
 }
 
+/* A loop that has waited in poll for longer than its passes take is not behind
+ * any more, however slow they were. */
+static void read_clock(struct loop *loop)
+{
+    loop->now_us = clock_monotonic_us();
+    if (loop->now_us - loop->pass_end_us > loop_lag_us(loop))
+        atomic_store_explicit(&loop->lag_us, 0, memory_order_relaxed);
+}
+
 /* The clock is a cache: reading it changes nothing that anyone can see.  It is
  * of no use before the loop runs, when nobody would empty it. */
 int64_t loop_now_us(const struct loop *loop)
@@ -75,7 +85,7 @@ int64_t loop_now_us(const struct loop *loop)
     if (this_loop != loop)
         return clock_monotonic_us();
     if (loop->now_us == 0)
-        ((struct loop *)loop)->now_us = clock_monotonic_us();
+        read_clock((struct loop *)loop);
     return loop->now_us;
 }
 
@@ -210,7 +220,8 @@ static void on_again(uv_idle_t *again)
 static void measure_pass(struct loop *loop, int64_t began_us)
 {
     int64_t lag_us = loop_lag_us(loop);
-    lag_us += (clock_monotonic_us() - began_us - lag_us) / 4;
+    loop->pass_end_us = clock_monotonic_us();
+    lag_us += (loop->pass_end_us - began_us - lag_us) / 4;
     atomic_store_explicit(&loop->lag_us, lag_us, memory_order_relaxed);
 }
 

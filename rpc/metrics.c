@@ -151,16 +151,30 @@ metric metrics_histogram(const char *name, const char *help, const char *labels)
     return register_series(name, help, labels, HISTOGRAM, true);
 }
 
+static void register_function(const char *name, const char *help,
+                              const char *labels, family_type type,
+                              double (*fn)(void *argument), void *argument)
+{
+    enter();
+    struct series *s =
+        add_series(find_family(name, help, type), labels == NULL ? "" : labels);
+    s->fn = fn;
+    s->argument = argument;
+    leave();
+}
+
+void metrics_counter_function(const char *name, const char *help,
+                              const char *labels, double (*fn)(void *argument),
+                              void *argument)
+{
+    register_function(name, help, labels, COUNTER, fn, argument);
+}
+
 void metrics_gauge_function(const char *name, const char *help,
                             const char *labels, double (*fn)(void *argument),
                             void *argument)
 {
-    enter();
-    struct series *s = add_series(find_family(name, help, GAUGE),
-                                  labels == NULL ? "" : labels);
-    s->fn = fn;
-    s->argument = argument;
-    leave();
+    register_function(name, help, labels, GAUGE, fn, argument);
 }
 
 static void forget_in(struct family *family, void *argument)

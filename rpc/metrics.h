@@ -29,7 +29,10 @@ metric metrics_histogram(const char *name, const char *help,
 void metrics_add(metric number, int64_t amount);
 void metrics_observe_us(metric histogram, int64_t duration_us);
 
-/* A gauge that is read at each scrape, on the scraping thread. */
+/* Numbers that are read at each scrape, on the scraping thread. */
+void metrics_counter_function(const char *name, const char *help,
+                              const char *labels, double (*fn)(void *argument),
+                              void *argument);
 void metrics_gauge_function(const char *name, const char *help,
                             const char *labels, double (*fn)(void *argument),
                             void *argument);

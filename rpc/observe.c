@@ -60,17 +60,6 @@ static const struct method_numbers *numbers_of(const struct method_entry *entry)
     return entry == NULL ? &numbers.other : &entry->numbers;
 }
 
-/* A few reasons, each a literal of rpc/gate.c. */
-void observe_refusal(const char *reason)
-{
-    char labels[64];
-    snprintf(labels, sizeof labels, "reason=\"%s\"", reason);
-    metrics_add(metrics_counter("grpc_server_refusals_total",
-                                "Calls that the header-time gate refused.",
-                                labels),
-                1);
-}
-
 void observe_start(const struct call_state *state)
 {
     metrics_add(numbers_of(state->entry)->started, 1);

@@ -38,8 +38,7 @@ void observe_call(const struct call_state *state, rpc_status status);
 struct observed observe_detach(const struct call_state *state);
 void observe_tail(const struct observed *observed, rpc_status status);
 
-/* The gate let a call in, or did not, and why: a literal. */
+/* The gate has let a call in, or refused it. */
 void observe_start(const struct call_state *state);
-void observe_refusal(const char *reason);
 
 #endif

@@ -52,9 +52,10 @@ static void add_once(void)
     metrics_gauge_function("process_start_time_seconds",
                            "When the process started, since 1970.", NULL,
                            start_time, NULL);
-    metrics_gauge_function("process_cpu_seconds_total",
-                           "User and system CPU time.", NULL, cpu_seconds,
-                           NULL);
+
+    metrics_counter_function("process_cpu_seconds_total",
+                             "User and system CPU time.", NULL, cpu_seconds,
+                             NULL);
     metrics_gauge_function("process_resident_memory_bytes", "Resident memory.",
                            NULL, resident_bytes, NULL);
     metrics_gauge_function("process_open_fds", "Open file descriptors.", NULL,

@@ -16,6 +16,7 @@ struct rpc_tail {
     const struct rpc_tail_hooks *hooks;
     void *owner;
     struct loop_timer deadline;
+    rpc_status late; /* what `deadline` ends it with */
     struct observed observed;
     char texts[]; /* that `observed` points to */
 };
@@ -103,21 +104,35 @@ static void on_tail_deadline(struct loop_timer *timer)
     struct rpc_tail *tail =
         (struct rpc_tail *)((char *)timer -
                             offsetof(struct rpc_tail, deadline));
-    close_tail(tail,
-               (rpc_status){RPC_DEADLINE_EXCEEDED, "the deadline has passed"});
+    close_tail(tail, tail->late);
 }
 
-/* When the client has gone already there is still a tail: its deadline rings
- * in the next pass and tells the owner, who need not be ready for it now. */
+/* Why a tail that is made now cannot live. */
+static rpc_status stillborn(const struct rpc_tail *tail,
+                            const struct rpc_call *call)
+{
+    if (call->ended.code != RPC_OK)
+        return (rpc_status){call->ended.code, "the call has ended"};
+    if (tail->transport == NULL)
+        return (rpc_status){RPC_CANCELLED, "the client has gone"};
+    if (tail->worker->draining)
+        return (rpc_status){RPC_UNAVAILABLE, "the server is going down"};
+    return RPC_SUCCESS;
+}
+
+/* One that comes too late is a tail all the same: it ends in the next pass and
+ * tells its owner then, who need not be ready for it now. */
 static void start_deadline(struct rpc_tail *tail, const struct rpc_call *call)
 {
     loop_timer_init(&tail->deadline, on_tail_deadline);
-    if (tail->transport == NULL) {
+    tail->late = stillborn(tail, call);
+    if (tail->late.code != RPC_OK) {
         loop_timer_start(call->loop, &tail->deadline, 0);
         return;
     }
     if (call->deadline_us == 0)
         return;
+    tail->late = (rpc_status){RPC_DEADLINE_EXCEEDED, "the deadline has passed"};
     int64_t left_us = call->deadline_us - loop_now_us(call->loop);
     loop_timer_start(call->loop, &tail->deadline,
                      left_us < 0 ? 0 : (left_us + 999) / 1000);

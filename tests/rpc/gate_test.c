@@ -141,10 +141,17 @@ static void a_deadline_that_has_passed_starts_nothing(void **state)
 static void the_burst_of_a_bucket_passes_and_then_a_caller_waits(void **state)
 {
     fixture *t = *state;
-    for (int i = 0; i < 5; i++)
-        assert_code(whoami(t, "Bearer 16ana"), RPC_OK);
+    for (int i = 0; i < 5; i++) {
+        struct rpc_reply reply = whoami(t, "Bearer 16ana");
+        assert_code(reply, RPC_OK);
+        assert_int_equal(
+            atoi(here_header(reply.headers, "x-ratelimit-remaining")), 4 - i);
+    }
     struct rpc_reply reply = whoami(t, "Bearer 16ana");
     assert_code(reply, RPC_RESOURCE_EXHAUSTED);
+    /* 600 a minute: a token comes back every 100 ms. */
+    assert_in_range(atoi(here_header(reply.trailers, "grpc-retry-pushback-ms")),
+                    1, 100);
     assert_string_equal(here_reason(t, reply), "RATE_LIMITED");
     /* Another caller has a bucket of his own. */
     assert_code(whoami(t, "Bearer 16ben"), RPC_OK);

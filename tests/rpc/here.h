@@ -86,6 +86,15 @@ static inline void *here_detail(fixture *t, struct rpc_reply reply,
     return NULL;
 }
 
+static inline const char *here_header(const struct rpc_header *headers,
+                                      const char *name)
+{
+    for (; headers->name != NULL; headers++)
+        if (strcmp(headers->name, name) == 0)
+            return headers->value;
+    return "";
+}
+
 /* ErrorInfo.reason of the reply, or "". */
 static inline const char *here_reason(fixture *t, struct rpc_reply reply)
 {

@@ -134,6 +134,34 @@ static void a_cancelled_stream_unwinds_with_messages_waiting(void **state)
     rpc_local_free(local);
 }
 
+static void a_request_that_never_comes_is_not_waited_for(void **state)
+{
+    (void)state;
+    fixture *t = here_start((struct rpc_server_options){.unary_ms_max = 20});
+    struct rpc_local *local =
+        rpc_local_open(t->server, TEST_SERVER_STREAM, NULL);
+    assert_code(rpc_local_reply(local), RPC_DEADLINE_EXCEEDED);
+    rpc_local_free(local);
+    here_stop((void **)&t);
+}
+
+/* The limit is on the request's coming, not on the stream. */
+static void a_stream_may_last_longer_than_a_unary_call(void **state)
+{
+    (void)state;
+    fixture *t = here_start((struct rpc_server_options){.unary_ms_max = 20});
+    ServerStreamRequest req = SERVER_STREAM_REQUEST_INIT;
+    req.count = 3;
+    req.interval_ms = 30;
+    struct rpc_local *local =
+        rpc_local_open(t->server, TEST_SERVER_STREAM, NULL);
+    rpc_local_send(local, &req);
+    rpc_local_close_send(local);
+    assert_code(rpc_local_reply(local), RPC_OK);
+    rpc_local_free(local);
+    here_stop((void **)&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -145,6 +173,8 @@ int main(void)
         CASE(both_directions_of_a_bidi_stream_run_by_turns),
         CASE(a_message_that_is_none_ends_the_stream),
         CASE(a_cancelled_stream_unwinds_with_messages_waiting),
+        cmocka_unit_test(a_request_that_never_comes_is_not_waited_for),
+        cmocka_unit_test(a_stream_may_last_longer_than_a_unary_call),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -45,15 +45,28 @@ static rpc_status hands_over(struct rpc_call *call, const void *req,
     return RPC_SUCCESS;
 }
 
-static const struct rpc_method methods[] = {{
-    .path = "/prbal.test.Tails/Subscribe",
-    .kind = RPC_SERVER_STREAM,
-    .access = RPC_ACCESS_OPEN,
-    .request = &pb__echo_request__descriptor,
-    .response = &pb__echo_response__descriptor,
-    .server_stream = hands_over,
-}};
-static const struct rpc_service service = {"prbal.test.Tails", methods, 1};
+/* Does not look whether anyone is still there. */
+static rpc_status hands_over_late(struct rpc_call *call, const void *req,
+                                  struct rpc_out *out)
+{
+    (void)req;
+    rpc_status status = rpc_sleep(call, 60000);
+    assert_int_not_equal(status.code, RPC_OK);
+    owner.tail = rpc_detach(out, &hooks, &owner);
+    return RPC_SUCCESS;
+}
+
+#define TAIL_METHOD(name, handler)                                           \
+    {                                                                        \
+        .path = "/prbal.test.Tails/" name, .kind = RPC_SERVER_STREAM,        \
+        .access = RPC_ACCESS_OPEN, .request = &pb__echo_request__descriptor, \
+        .response = &pb__echo_response__descriptor, .server_stream = handler \
+    }
+static const struct rpc_method methods[] = {
+    TAIL_METHOD("Subscribe", hands_over),
+    TAIL_METHOD("Late", hands_over_late),
+};
+static const struct rpc_service service = {"prbal.test.Tails", methods, 2};
 static const struct rpc_service *const services[] = {&service};
 static const struct rpc_registry registry = {services, 1, NULL, 0};
 static const struct rpc_registry *const registries[] = {&registry, NULL};
@@ -175,6 +188,46 @@ static void a_tail_that_will_not_end_is_closed_after_the_drain(void **state)
     free(t);
 }
 
+static struct rpc_local *subscribe_late(fixture *t)
+{
+    EchoRequest req = ECHO_REQUEST_INIT;
+    struct rpc_local *local = rpc_local_open(t->server, methods[1].path, NULL);
+    rpc_local_send(local, &req);
+    rpc_local_close_send(local);
+    assert_null(rpc_local_next(local, t->arena, 1));
+    return local;
+}
+
+static void a_tail_made_after_the_client_has_gone_is_closed(void **state)
+{
+    fixture *t = *state;
+    struct rpc_local *local = subscribe_late(t);
+    rpc_local_free(local);
+    /* Something to wait for while the loop runs. */
+    struct rpc_local *clock =
+        rpc_local_open_with_timeout(t->server, methods[1].path, NULL, 20);
+    rpc_local_reply(clock);
+    rpc_local_free(clock);
+    assert_int_equal(owner.closed, 1);
+    assert_null(owner.tail);
+}
+
+static void a_tail_made_after_the_drain_ends_with_its_call(void **state)
+{
+    (void)state;
+    owner = (struct owner){0};
+    fixture *t = here_start(
+        (struct rpc_server_options){.registries = registries, .drain_ms = 30});
+    struct rpc_local *local = subscribe_late(t);
+    rpc_server_stop_here(t->server); /* must not wait for the tail for ever */
+    assert_int_equal(owner.closed, 1);
+    assert_code(rpc_local_reply(local), RPC_UNAVAILABLE);
+    rpc_local_free(local);
+    rpc_server_destroy(t->server);
+    arena_destroy(t->arena);
+    free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -184,6 +237,8 @@ int main(void)
         CASE(the_deadline_goes_with_the_tail),
         CASE(a_slow_reader_is_told_to_the_owner),
         cmocka_unit_test(a_draining_server_asks_tails_to_end),
+        CASE(a_tail_made_after_the_client_has_gone_is_closed),
+        cmocka_unit_test(a_tail_made_after_the_drain_ends_with_its_call),
         cmocka_unit_test(a_tail_that_will_not_end_is_closed_after_the_drain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
