@@ -167,6 +167,24 @@ update bid
    and provider_id = $2
    and status in ('PENDING', 'COUNTERED');
 
+-- name: bid_revisions :many BidRevision
+-- For one of the parties, or for an administrator ($3).
+select r.bid_revision_id,
+       r.author_id,
+       r.amount_minor     as "amount.amount_minor",
+       r.currency         as "amount.currency",
+       r.duration,
+       r.scheduled_at     as scheduled_time,
+       r.duration_minutes,
+       r.message,
+       r.created_at       as create_time
+  from bid_revision r
+  join bid b on b.bid_id = r.bid_id
+ where r.bid_id = $1
+   and ($2 in (b.seeker_id, b.provider_id) or $3)
+ order by r.created_at desc, r.bid_revision_id desc
+ limit 100;
+
 -- name: bid_accept :one BidPartyRow
 -- Compare and set; the row carries what the booking is made of.
 update bid

@@ -80,3 +80,15 @@ rpc_status bid_list_bids(struct rpc_call *call, const ListBidsRequest *req,
     }
     return RPC_SUCCESS;
 }
+
+rpc_status bid_list_bid_revisions(struct rpc_call *call,
+                                  const ListBidRevisionsRequest *req,
+                                  ListBidRevisionsResponse *res)
+{
+    Bid *bid; /* a foreign one is NOT_FOUND, not an empty list */
+    TRY(db_one(call->db, &bid_by_id, &bid, db_text(req->bid_id),
+               db_text(call->caller.id), db_bool(caller_is_admin(call))));
+    return db_many(call->db, &bid_revisions, &res->n_revisions, &res->revisions,
+                   db_text(req->bid_id), db_text(call->caller.id),
+                   db_bool(caller_is_admin(call)));
+}

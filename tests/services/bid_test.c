@@ -462,6 +462,37 @@ static void an_update_keeps_the_old_terms(void **state)
                   RPC_FAILED_PRECONDITION, "WRONG_STATE");
 }
 
+static void revisions_tell_both_parties_the_earlier_terms(void **state)
+{
+    fixture *t = *state;
+    struct person seeker = person(t, USER_TYPE_SEEKER);
+    struct person provider = person(t, USER_TYPE_PROVIDER);
+    struct person stranger = person(t, USER_TYPE_BOTH);
+    const Bid *bid = bid_on(
+        t, &provider, needed_service(t, &seeker, "Lay the bricks"), 30000);
+    Money amount = usd(0);
+    UpdateBidRequest update = UPDATE_BID_REQUEST_INIT;
+    update.bid_id = bid->bid_id;
+    update.amount = &amount;
+    for (amount.amount_minor = 29000; amount.amount_minor >= 28000;
+         amount.amount_minor -= 1000)
+        assert_ok(call_as(t, &provider, BIDS "UpdateBid", &update));
+
+    ListBidRevisionsRequest req = LIST_BID_REVISIONS_REQUEST_INIT;
+    req.bid_id = bid->bid_id;
+    const ListBidRevisionsResponse *res =
+        ANSWER(ListBidRevisionsResponse,
+               call_as(t, &seeker, BIDS "ListBidRevisions", &req));
+
+    assert_int_equal(res->n_revisions, 2);
+    assert_int_equal(res->revisions[0]->amount->amount_minor, 29000);
+    assert_int_equal(res->revisions[1]->amount->amount_minor, 30000);
+    assert_string_equal(res->revisions[0]->author_id, provider.user_id);
+    assert_ok(call_as(t, &provider, BIDS "ListBidRevisions", &req));
+    assert_code(call_as(t, &stranger, BIDS "ListBidRevisions", &req),
+                RPC_NOT_FOUND);
+}
+
 static void lists_show_each_side_its_bids(void **state)
 {
     fixture *t = *state;
@@ -549,4 +580,5 @@ TEST_MAIN("bid", TEST(a_bid_reaches_the_seeker),
           TEST(the_provider_cannot_accept_the_own_bid),
           TEST(a_provider_is_not_booked_twice_by_bids),
           TEST(an_update_keeps_the_old_terms),
+          TEST(revisions_tell_both_parties_the_earlier_terms),
           TEST(lists_show_each_side_its_bids), TEST(pages_show_every_bid_once))

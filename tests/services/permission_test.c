@@ -36,6 +36,7 @@ static const struct row {
     {"BidService/CreateBid", "- - - Y - Y"},
     {"BidService/GetBid", "- - Y Y Y Y"},
     {"BidService/ListBids", "- - Y Y Y Y"},
+    {"BidService/ListBidRevisions", "- - Y Y Y Y"},
     {"BidService/UpdateBid", "- - - Y - Y"},
     {"BidService/AcceptBid", "- - Y - - Y"},
     {"BidService/RejectBid", "- - Y - - Y"},
