@@ -38,6 +38,9 @@ enum { CODEC_ENCODE_DEPTH_MAX = 2 * CODEC_DEPTH_MAX };
 size_t codec_size(const ProtobufCMessage *message);
 void codec_encode(const ProtobufCMessage *message, uint8_t *bytes);
 
+/* The same for who has asked for the size already. */
+void codec_write(const ProtobufCMessage *message, uint8_t *bytes, size_t size);
+
 /* Both in one step, in the arena. */
 uint8_t *codec_pack(struct arena *arena, const ProtobufCMessage *message,
                     size_t *size);

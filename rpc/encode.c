@@ -12,30 +12,42 @@ typedef ProtobufCFieldDescriptor field_type;
 
 enum { VARINT, FIXED64, DELIMITED, FIXED32 = 5 };
 
-static size_t varint_size(uint64_t value)
+static const uint8_t wire_of[] = {
+    [PROTOBUF_C_TYPE_INT32] = VARINT,      [PROTOBUF_C_TYPE_SINT32] = VARINT,
+    [PROTOBUF_C_TYPE_SFIXED32] = FIXED32,  [PROTOBUF_C_TYPE_INT64] = VARINT,
+    [PROTOBUF_C_TYPE_SINT64] = VARINT,     [PROTOBUF_C_TYPE_SFIXED64] = FIXED64,
+    [PROTOBUF_C_TYPE_UINT32] = VARINT,     [PROTOBUF_C_TYPE_FIXED32] = FIXED32,
+    [PROTOBUF_C_TYPE_UINT64] = VARINT,     [PROTOBUF_C_TYPE_FIXED64] = FIXED64,
+    [PROTOBUF_C_TYPE_FLOAT] = FIXED32,     [PROTOBUF_C_TYPE_DOUBLE] = FIXED64,
+    [PROTOBUF_C_TYPE_BOOL] = VARINT,       [PROTOBUF_C_TYPE_ENUM] = VARINT,
+    [PROTOBUF_C_TYPE_STRING] = DELIMITED,  [PROTOBUF_C_TYPE_BYTES] = DELIMITED,
+    [PROTOBUF_C_TYPE_MESSAGE] = DELIMITED,
+};
+
+static inline size_t varint_size(uint64_t value)
 {
     unsigned bits = 64u - (unsigned)__builtin_clzll(value | 1);
-    return (bits + 6) / 7;
+    return (bits * 9 + 64) / 64; /* bits / 7, rounded up */
 }
 
-static uint32_t get32(const void *from)
+static inline uint32_t get32(const void *from)
 {
     uint32_t value;
     memcpy(&value, from, sizeof value);
     return value;
 }
 
-static uint64_t get64(const void *from)
+static inline uint64_t get64(const void *from)
 {
     uint64_t value;
     memcpy(&value, from, sizeof value);
     return value;
 }
 
-/* What a field of a varint type has on the wire. */
-static uint64_t varint_of(ProtobufCType type, const void *from)
+/* What a number is on the wire: the value of its varint, or the bits of a fixed
+ * one.  Zero in either is the zero value of the field. */
+static inline uint64_t number_of(ProtobufCType type, const void *from)
 {
-    uint64_t wide;
     switch (type) {
     case PROTOBUF_C_TYPE_INT32:
     case PROTOBUF_C_TYPE_ENUM:
@@ -43,34 +55,16 @@ static uint64_t varint_of(ProtobufCType type, const void *from)
     case PROTOBUF_C_TYPE_SINT32:
         return (uint32_t)(get32(from) << 1) ^ -(get32(from) >> 31);
     case PROTOBUF_C_TYPE_SINT64:
-        wide = get64(from);
-        return wide << 1 ^ -(wide >> 63);
+        return get64(from) << 1 ^ -(get64(from) >> 63);
     case PROTOBUF_C_TYPE_BOOL:
         return *(const protobuf_c_boolean *)from != 0;
     case PROTOBUF_C_TYPE_UINT32:
+    case PROTOBUF_C_TYPE_FIXED32:
+    case PROTOBUF_C_TYPE_SFIXED32:
+    case PROTOBUF_C_TYPE_FLOAT:
         return get32(from);
     default:
         return get64(from);
-    }
-}
-
-static unsigned wire_of(ProtobufCType type)
-{
-    switch (type) {
-    case PROTOBUF_C_TYPE_SFIXED32:
-    case PROTOBUF_C_TYPE_FIXED32:
-    case PROTOBUF_C_TYPE_FLOAT:
-        return FIXED32;
-    case PROTOBUF_C_TYPE_SFIXED64:
-    case PROTOBUF_C_TYPE_FIXED64:
-    case PROTOBUF_C_TYPE_DOUBLE:
-        return FIXED64;
-    case PROTOBUF_C_TYPE_STRING:
-    case PROTOBUF_C_TYPE_BYTES:
-    case PROTOBUF_C_TYPE_MESSAGE:
-        return DELIMITED;
-    default:
-        return VARINT;
     }
 }
 
@@ -96,6 +90,13 @@ static size_t delimited_size(size_t length)
     return varint_size(length) + length;
 }
 
+static size_t number_size(unsigned wire, uint64_t number)
+{
+    if (wire == VARINT)
+        return varint_size(number);
+    return wire == FIXED32 ? 4 : 8;
+}
+
 static size_t value_size(const field_type *field, const void *from, int depth)
 {
     size_t length = 0;
@@ -109,14 +110,8 @@ static size_t value_size(const field_type *field, const void *from, int depth)
         return delimited_size(
             message_size(*(const ProtobufCMessage *const *)from, depth + 1));
     default:
-        break;
+        return number_size(wire_of[field->type], number_of(field->type, from));
     }
-    unsigned wire = wire_of(field->type);
-    if (wire == FIXED32)
-        return 4;
-    if (wire == FIXED64)
-        return 8;
-    return varint_size(varint_of(field->type, from));
 }
 
 static size_t repeated_size(const field_type *field, const char *base,
@@ -134,6 +129,22 @@ static size_t repeated_size(const field_type *field, const char *base,
     return is_packed(field) ? tag + delimited_size(total) : total + count * tag;
 }
 
+static size_t singular_size(const ProtobufCMessage *message,
+                            const field_type *field, int depth)
+{
+    const char *member = (const char *)message + field->offset;
+    unsigned wire = wire_of[field->type];
+    size_t tag = varint_size((uint64_t)field->id << 3);
+    if (field->label == PROTOBUF_C_LABEL_NONE && wire != DELIMITED &&
+        !(field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF)) {
+        uint64_t number = number_of(field->type, member);
+        return number == 0 ? 0 : tag + number_size(wire, number);
+    }
+    if (!codec_is_set(message, field))
+        return 0;
+    return tag + value_size(field, member, depth);
+}
+
 static size_t message_size(const ProtobufCMessage *message, int depth)
 {
     assert(depth <= CODEC_ENCODE_DEPTH_MAX);
@@ -146,9 +157,8 @@ static size_t message_size(const ProtobufCMessage *message, int depth)
         const field_type *field = &type->fields[i];
         if (field->label == PROTOBUF_C_LABEL_REPEATED)
             total += repeated_size(field, base, depth);
-        else if (codec_is_set(message, field))
-            total += varint_size((uint64_t)field->id << 3) +
-                     value_size(field, base + field->offset, depth);
+        else
+            total += singular_size(message, field, depth);
     }
     return total;
 }
@@ -164,14 +174,27 @@ size_t codec_size(const ProtobufCMessage *message)
 static uint8_t *put_message(uint8_t *at, const ProtobufCMessage *message,
                             int depth);
 
-static uint8_t *put_varint(uint8_t *at, uint64_t value)
+static inline uint8_t *put_varint(uint8_t *at, uint64_t value)
 {
+    if (value < 0x80) {
+        *--at = (uint8_t)value;
+        return at;
+    }
     size_t size = varint_size(value);
     at -= size;
     for (size_t i = 0; i + 1 < size; i++, value >>= 7)
         at[i] = (uint8_t)(value | 0x80);
     at[size - 1] = (uint8_t)value;
     return at;
+}
+
+/* Little-endian, like the machine. */
+static uint8_t *put_number(uint8_t *at, unsigned wire, uint64_t number)
+{
+    if (wire == VARINT)
+        return put_varint(at, number);
+    size_t size = wire == FIXED32 ? 4 : 8;
+    return memcpy(at - size, &number, size);
 }
 
 static uint8_t *put_bytes(uint8_t *at, const void *bytes, size_t length)
@@ -207,16 +230,10 @@ static uint8_t *put_delimited(uint8_t *at, const field_type *field,
 static uint8_t *put_value(uint8_t *at, const field_type *field,
                           const void *from, int depth)
 {
-    switch (wire_of(field->type)) {
-    case FIXED32:
-        return put_bytes(at, from, 4);
-    case FIXED64:
-        return put_bytes(at, from, 8);
-    case DELIMITED:
+    unsigned wire = wire_of[field->type];
+    if (wire == DELIMITED)
         return put_delimited(at, field, from, depth);
-    default:
-        return put_varint(at, varint_of(field->type, from));
-    }
+    return put_number(at, wire, number_of(field->type, from));
 }
 
 static uint8_t *put_repeated(uint8_t *at, const field_type *field,
@@ -231,11 +248,27 @@ static uint8_t *put_repeated(uint8_t *at, const field_type *field,
     for (size_t i = count; i-- > 0;) {
         at = put_value(at, field, array + i * stride, depth);
         if (!is_packed(field))
-            at = put_tag(at, field, wire_of(field->type));
+            at = put_tag(at, field, wire_of[field->type]);
     }
     if (!is_packed(field))
         return at;
     return put_tag(put_varint(at, (size_t)(end - at)), field, DELIMITED);
+}
+
+static uint8_t *put_singular(uint8_t *at, const ProtobufCMessage *message,
+                             const field_type *field, int depth)
+{
+    const char *member = (const char *)message + field->offset;
+    unsigned wire = wire_of[field->type];
+    if (field->label == PROTOBUF_C_LABEL_NONE && wire != DELIMITED &&
+        !(field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF)) {
+        uint64_t number = number_of(field->type, member);
+        return number == 0 ? at
+                           : put_tag(put_number(at, wire, number), field, wire);
+    }
+    if (!codec_is_set(message, field))
+        return at;
+    return put_tag(put_value(at, field, member, depth), field, wire);
 }
 
 static uint8_t *put_message(uint8_t *at, const ProtobufCMessage *message,
@@ -248,21 +281,23 @@ static uint8_t *put_message(uint8_t *at, const ProtobufCMessage *message,
     const ProtobufCMessageDescriptor *type = message->descriptor;
     for (unsigned i = type->n_fields; i-- > 0;) {
         const field_type *field = &type->fields[i];
-        if (field->label == PROTOBUF_C_LABEL_REPEATED) {
+        if (field->label == PROTOBUF_C_LABEL_REPEATED)
             at = put_repeated(at, field, base, depth);
-        } else if (codec_is_set(message, field)) {
-            at = put_value(at, field, base + field->offset, depth);
-            at = put_tag(at, field, wire_of(field->type));
-        }
+        else
+            at = put_singular(at, message, field, depth);
     }
     return at;
 }
 
-void codec_encode(const ProtobufCMessage *message, uint8_t *bytes)
+void codec_write(const ProtobufCMessage *message, uint8_t *bytes, size_t size)
 {
-    size_t size = codec_size(message);
     uint8_t *start = put_message(bytes + size, message, 0);
     assert(start == bytes);
+}
+
+void codec_encode(const ProtobufCMessage *message, uint8_t *bytes)
+{
+    codec_write(message, bytes, codec_size(message));
 }
 
 uint8_t *codec_pack(struct arena *arena, const ProtobufCMessage *message,
@@ -270,6 +305,6 @@ uint8_t *codec_pack(struct arena *arena, const ProtobufCMessage *message,
 {
     *size = codec_size(message);
     uint8_t *bytes = arena_alloc(arena, *size);
-    put_message(bytes + *size, message, 0);
+    codec_write(message, bytes, *size);
     return bytes;
 }

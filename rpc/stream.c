@@ -35,7 +35,7 @@ void call_send(struct call_state *state, const ProtobufCMessage *message)
     if (transport == NULL)
         return;
     size_t size = codec_size(message);
-    codec_encode(message, reserve(state, size));
+    codec_write(message, reserve(state, size), size);
     transport->ops->commit(transport, size);
 }
 

@@ -46,7 +46,7 @@ event_note event_note_of(const Event *event)
     response.event = (Event *)event;
     event_note note = {.size = codec_size(&response.base)};
     assert(note.size <= sizeof note.bytes);
-    codec_encode(&response.base, note.bytes);
+    codec_write(&response.base, note.bytes, note.size);
     return note;
 }
 
