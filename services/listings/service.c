@@ -1,21 +1,20 @@
-/* Services: posted, read, changed and taken back.  Lists are in
- * service_list.c. */
+/* Services: posted, read and changed.  Their states are in service_state.c,
+ * lists in service_list.c. */
+#include "services/listings/service.h"
+
 #include "rpc/codec.h"
 #include "services/audit.h"
-#include "services/bids/bids.h"
-#include "services/bookings/bookings.h"
 #include "services/caller.h"
 #include "services/listings/draft.h"
 #include "services/listings/service.sql.h"
-#include "services/listings/service_row.rpc.h"
 #include "services/listings/views.h"
 #include "services/notifications/notify.h"
 #include "services/patch.h"
 
 #include <string.h>
 
-static rpc_status read_service(struct db *db, const char *service_id,
-                               Service **service)
+rpc_status listing_read(struct db *db, const char *service_id,
+                        Service **service)
 {
     const struct rpc_call *call = db_call(db);
     return db_one(db, &service_by_id, service, db_text(call->caller.id),
@@ -96,7 +95,7 @@ rpc_status listing_create_service(struct rpc_call *call,
                    db_text(req->request_id)));
     else
         TRY(link_categories(tx, id->service_id, draft));
-    TRY(read_service(tx, id->service_id, &res->service));
+    TRY(listing_read(tx, id->service_id, &res->service));
     return db_commit(tx);
 }
 
@@ -104,16 +103,15 @@ rpc_status listing_get_service(struct rpc_call *call,
                                const GetServiceRequest *req,
                                GetServiceResponse *res)
 {
-    TRY(read_service(call->db, req->service_id, &res->service));
+    TRY(listing_read(call->db, req->service_id, &res->service));
     if (call->caller.id != NULL &&
         strcmp(call->caller.id, res->service->owner->user_id) != 0)
         views_add(call, req->service_id);
     return RPC_SUCCESS;
 }
 
-/* Takes the row lock that bids and bookings queue on as well. */
-static rpc_status lock_service(struct db *tx, const char *service_id,
-                               ServiceLockRow **row)
+rpc_status listing_lock(struct db *tx, const char *service_id,
+                        ServiceLockRow **row)
 {
     struct rpc_call *call = db_call(tx);
     TRY(db_find(tx, &service_lock, row, db_text(call->caller.id),
@@ -121,6 +119,15 @@ static rpc_status lock_service(struct db *tx, const char *service_id,
     if (*row == NULL)
         return rpc_fail(call, RPC_NOT_FOUND, "service not found");
     return RPC_SUCCESS;
+}
+
+rpc_status listing_check_active(struct rpc_call *call,
+                                const ServiceLockRow *row)
+{
+    if (row->is_active)
+        return RPC_SUCCESS;
+    return rpc_fail_reason(call, RPC_FAILED_PRECONDITION, "SERVICE_NOT_ACTIVE",
+                           "the service was deleted");
 }
 
 static rpc_status check_may_change(struct rpc_call *call,
@@ -192,9 +199,8 @@ static rpc_status tell_bidders(struct db *tx, const ServiceLockRow *row)
     return RPC_SUCCESS;
 }
 
-/* An administrator's hand on somebody else's service is on record. */
-static rpc_status record_admin(struct db *tx, const ServiceLockRow *row,
-                               const char *action)
+rpc_status listing_record(struct db *tx, const ServiceLockRow *row,
+                          const char *action)
 {
     if (strcmp(row->owner_id, db_call(tx)->caller.id) == 0)
         return RPC_SUCCESS;
@@ -211,9 +217,9 @@ rpc_status listing_update_service(struct rpc_call *call,
     Service *draft;
     TRY(patch_check(call, patch));
     TRY(db_begin(call->db, &tx));
-    TRY(lock_service(tx, req->service_id, &row));
+    TRY(listing_lock(tx, req->service_id, &row));
     TRY(check_may_change(call, row, patch));
-    TRY(read_service(tx, req->service_id, &draft));
+    TRY(listing_read(tx, req->service_id, &draft));
 
     size_t bytes;
     const uint8_t *before = codec_pack(call->arena, &draft->base, &bytes);
@@ -222,42 +228,8 @@ rpc_status listing_update_service(struct rpc_call *call,
     if (!is_same(call, before, bytes, draft)) {
         TRY(write_draft(tx, row, draft));
         TRY(tell_bidders(tx, row));
-        TRY(record_admin(tx, row, "service.updated"));
+        TRY(listing_record(tx, row, "service.updated"));
     }
-    TRY(read_service(tx, req->service_id, &res->service));
-    return db_commit(tx);
-}
-
-static rpc_status check_no_booking_is_live(struct db *tx,
-                                           const char *service_id)
-{
-    bool any;
-    TRY(bookings_any_live(tx, service_id, &any));
-    if (!any)
-        return RPC_SUCCESS;
-    return rpc_fail_reason(db_call(tx), RPC_FAILED_PRECONDITION,
-                           "SERVICE_HAS_BOOKINGS",
-                           "a confirmed booking of the service is not over "
-                           "yet: complete or cancel it first");
-}
-
-rpc_status listing_delete_service(struct rpc_call *call,
-                                  const DeleteServiceRequest *req,
-                                  DeleteServiceResponse *res)
-{
-    static const char reason[] = "The service was taken back.";
-    struct db *tx;
-    ServiceLockRow *row;
-    (void)res;
-    TRY(db_begin(call->db, &tx));
-    TRY(lock_service(tx, req->service_id, &row));
-    if (!row->is_active)
-        return RPC_SUCCESS;
-    TRY(check_no_booking_is_live(tx, row->service_id));
-    TRY(bids_reject_all(tx, row->service_id, row->title, reason));
-    TRY(bookings_decline_pending(tx, row->service_id, reason));
-    TRY(db_exec(tx, &service_deactivate, NULL, db_text(call->caller.id),
-                db_text(row->service_id), db_bool(caller_is_admin(call))));
-    TRY(record_admin(tx, row, "service.deleted"));
+    TRY(listing_read(tx, req->service_id, &res->service));
     return db_commit(tx);
 }

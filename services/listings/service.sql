@@ -112,7 +112,8 @@ select service_id
 
 -- name: service_lock :one ServiceLockRow
 -- $3: the caller is an administrator.
-select service_id, owner_id, title, kind, status, is_active
+select service_id, owner_id, title, kind, status, is_active,
+       coalesce(deadline <= now(), false) as deadline_passed
   from service
  where service_id = $2
    and (owner_id = $1 or $3)
@@ -188,3 +189,24 @@ update service
        updated_at = now()
  where service_id = $2
    and (owner_id = $1 or $3);
+
+-- name: service_cancel :exec
+-- Under service_lock.
+update service
+   set status     = 'CANCELLED',
+       updated_at = now()
+ where service_id = $2
+   and (owner_id = $1 or $3)
+   and status = 'OPEN'
+   and is_active;
+
+-- name: service_open_again :exec
+-- Under service_lock.
+update service
+   set status     = 'OPEN',
+       updated_at = now()
+ where service_id = $2
+   and (owner_id = $1 or $3)
+   and status = 'CANCELLED'
+   and is_active
+   and (deadline is null or deadline > now());

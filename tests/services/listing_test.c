@@ -4,6 +4,8 @@
 #define CREATE "/prbal.v1.ListingService/CreateService"
 #define GET "/prbal.v1.ListingService/GetService"
 #define UPDATE "/prbal.v1.ListingService/UpdateService"
+#define CANCEL "/prbal.v1.ListingService/CancelService"
+#define REOPEN "/prbal.v1.ListingService/ReopenService"
 #define DELETE "/prbal.v1.ListingService/DeleteService"
 
 static const char unknown_id[] = "018f0000-0000-7000-8000-000000000009";
@@ -843,6 +845,111 @@ static void a_confirmed_booking_keeps_the_service(void **state)
         "DECLINED");
 }
 
+/* ------------------------------------------------------ cancel and reopen */
+
+static struct rpc_reply cancel_it(fixture *t, const struct person *who,
+                                  const char *service_id, const char *reason)
+{
+    CancelServiceRequest req = CANCEL_SERVICE_REQUEST_INIT;
+    req.service_id = service_id;
+    req.reason = reason;
+    return call_as(t, who, CANCEL, &req);
+}
+
+static struct rpc_reply reopen_it(fixture *t, const struct person *who,
+                                  const char *service_id)
+{
+    ReopenServiceRequest req = REOPEN_SERVICE_REQUEST_INIT;
+    req.service_id = service_id;
+    return call_as(t, who, REOPEN, &req);
+}
+
+static void a_cancelled_service_can_be_opened_again(void **state)
+{
+    fixture *t = *state;
+    struct person seeker = person(t, USER_TYPE_SEEKER);
+    CreateServiceRequest req = leaking_tap(t);
+    const Service *service = create(t, &seeker, &req);
+    struct person bidder = bidder_on(t, service);
+    for (int i = 0; i < 2; i++) { /* twice is once */
+        const Service *cancelled =
+            ANSWER(CancelServiceResponse,
+                   cancel_it(t, &seeker, service->service_id, "It stopped"))
+                ->service;
+        assert_int_equal(cancelled->status, SERVICE_STATUS_CANCELLED);
+        assert_true(cancelled->is_active);
+    }
+    assert_int_equal(notices(t, &bidder, "BID_REJECTED"), 1);
+    assert_string_equal(text(t,
+                             "select status || ': ' || reject_reason from bid"
+                             " where service_id = '%s'",
+                             service->service_id),
+                        "REJECTED: It stopped");
+
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(ANSWER(ReopenServiceResponse,
+                                reopen_it(t, &seeker, service->service_id))
+                             ->service->status,
+                         SERVICE_STATUS_OPEN);
+    assert_string_equal(text(t,
+                             "select status from bid where service_id = '%s'",
+                             service->service_id),
+                        "REJECTED");
+}
+
+static void a_service_moves_only_from_the_states_that_allow_it(void **state)
+{
+    fixture *t = *state;
+    static const struct {
+        const char *set;
+        const char *cancel, *reopen; /* NULL is OK */
+    } cases[] = {
+        {"status = 'OPEN'", NULL, NULL},
+        {"status = 'IN_PROGRESS'", "SERVICE_IN_PROGRESS",
+         "SERVICE_NOT_CANCELLED"},
+        {"status = 'COMPLETED'", "SERVICE_NOT_OPEN", "SERVICE_NOT_CANCELLED"},
+        {"status = 'CANCELLED'", NULL, NULL},
+        {"status = 'CANCELLED', deadline = now() - interval '1 s'", NULL,
+         "DEADLINE_PASSED"},
+        {"is_active = false", "SERVICE_NOT_ACTIVE", "SERVICE_NOT_ACTIVE"},
+    };
+    struct person seeker = person(t, USER_TYPE_SEEKER);
+    CreateServiceRequest req = leaking_tap(t);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *id = create(t, &seeker, &req)->service_id;
+        sql(t, "update service set %s where service_id = '%s'", cases[i].set,
+            id);
+        struct rpc_reply reopened = reopen_it(t, &seeker, id);
+        if (cases[i].reopen != NULL)
+            assert_reason(reopened, RPC_FAILED_PRECONDITION, cases[i].reopen);
+        else
+            assert_ok(reopened);
+        struct rpc_reply cancelled = cancel_it(t, &seeker, id, "");
+        if (cases[i].cancel != NULL)
+            assert_reason(cancelled, RPC_FAILED_PRECONDITION, cases[i].cancel);
+        else
+            assert_ok(cancelled);
+    }
+}
+
+static void only_the_owner_cancels_and_reopens(void **state)
+{
+    fixture *t = *state;
+    struct person owner = person(t, USER_TYPE_PROVIDER);
+    struct person other = person(t, USER_TYPE_PROVIDER);
+    struct person seeker = person(t, USER_TYPE_SEEKER);
+    CreateServiceRequest req = leaking_tap(t);
+    const Service *service = create(t, &owner, &req);
+    assert_code(cancel_it(t, &other, service->service_id, ""), RPC_NOT_FOUND);
+    assert_code(reopen_it(t, &other, service->service_id), RPC_NOT_FOUND);
+    assert_field_violation(cancel_it(t, &owner, "1", ""), "service_id");
+    book(t, service, &seeker, "CONFIRMED");
+    assert_reason(cancel_it(t, &owner, service->service_id, ""),
+                  RPC_FAILED_PRECONDITION, "SERVICE_HAS_BOOKINGS");
+    assert_int_equal(read_it(t, &owner, service->service_id)->status,
+                     SERVICE_STATUS_OPEN);
+}
+
 TEST_MAIN("listing", TEST(a_service_comes_back_as_it_was_posted),
           TEST(what_is_left_out_has_its_default),
           TEST(the_kind_follows_from_what_the_caller_is),
@@ -862,4 +969,7 @@ TEST_MAIN("listing", TEST(a_service_comes_back_as_it_was_posted),
           TEST(bidders_hear_of_a_change_once),
           TEST(a_deleted_service_is_gone_for_all_but_its_owner),
           TEST(deleting_rejects_the_bids_with_notice),
-          TEST(a_confirmed_booking_keeps_the_service))
+          TEST(a_confirmed_booking_keeps_the_service),
+          TEST(a_cancelled_service_can_be_opened_again),
+          TEST(a_service_moves_only_from_the_states_that_allow_it),
+          TEST(only_the_owner_cancels_and_reopens))

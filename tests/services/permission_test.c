@@ -63,6 +63,8 @@ static const struct row {
     {"ListingService/GetService", "Y Y Y Y Y Y"},
     {"ListingService/UpdateService", "- - Y Y - Y"},
     {"ListingService/DeleteService", "- - Y Y - Y"},
+    {"ListingService/CancelService", "- - Y Y - Y"},
+    {"ListingService/ReopenService", "- - Y Y - Y"},
     {"ListingService/ListServices", "Y Y Y Y Y Y"},
     {"ListingService/BrowseServices", "- - Y Y Y Y"},
     {"ListingService/ListMyServices", "- - Y Y Y Y"},
