@@ -6,6 +6,7 @@
  */
 #include "db/listener.h"
 
+#include "db/lookup.h"
 #include "rpc/loop.h"
 
 #include <assert.h>
@@ -34,6 +35,7 @@ struct db_listener {
     void *owner;
 
     enum state state;
+    struct lookup *lookup; /* of the host's address, on its way */
     PGconn *link;
     uv_poll_t *poll; /* on the link's socket; closes later than the link */
     int fd;
@@ -57,6 +59,8 @@ static void drop_poll(struct db_listener *listener)
 /* The poll goes first: it must not outlive its descriptor. */
 static void drop_link(struct db_listener *listener)
 {
+    lookup_cancel(listener->lookup);
+    listener->lookup = NULL;
     drop_poll(listener);
     PQfinish(listener->link);
     listener->link = NULL;
@@ -174,16 +178,44 @@ static void on_ready(uv_poll_t *poll, int status, int events)
         fall_back(listener);
 }
 
+/* What the server says when it ends a connection is no news to anyone. */
+static void no_notice(void *argument, const PGresult *result)
+{
+    (void)argument;
+    (void)result;
+}
+
+static void begin_connect(struct db_listener *listener, const char *address)
+{
+    listener->link =
+        lookup_connect(listener->url, address, "prbal listener", "");
+    if (listener->link == NULL || PQstatus(listener->link) == CONNECTION_BAD) {
+        fall_back(listener);
+        return;
+    }
+    PQsetNoticeReceiver(listener->link, no_notice, NULL);
+    if (!watch(listener, UV_WRITABLE))
+        fall_back(listener);
+}
+
+static void on_address(const char *address, void *owner)
+{
+    struct db_listener *listener = owner;
+    listener->lookup = NULL;
+    if (address == NULL)
+        fall_back(listener);
+    else
+        begin_connect(listener, address);
+}
+
 static void connect_link(struct db_listener *listener)
 {
-    const char *names[] = {"dbname", "application_name", NULL};
-    const char *values[] = {listener->url, "prbal listener", NULL};
     listener->state = CONNECTING;
-    listener->link = PQconnectStartParams(names, values, 1);
     loop_timer_start(listener->loop, &listener->timer, CONNECT_MS);
-    if (listener->link == NULL || PQstatus(listener->link) == CONNECTION_BAD ||
-        !watch(listener, UV_WRITABLE))
-        fall_back(listener);
+    listener->lookup =
+        lookup_start(listener->loop, listener->url, on_address, listener);
+    if (listener->lookup == NULL)
+        begin_connect(listener, NULL);
 }
 
 static void on_timer(struct loop_timer *timer)

@@ -57,7 +57,7 @@ static const char *last_key(struct rpc_call *call, const struct order *order,
 rpc_status bid_list_bids(struct rpc_call *call, const ListBidsRequest *req,
                          ListBidsResponse *res)
 {
-    bool as_provider;
+    bool as_provider = false;
     TRY(find_role(call, req->role, &as_provider));
     struct page page;
     TRY(page_open(call, &req->base, BIDS_DEFAULT, &page));
