@@ -266,18 +266,20 @@ static void put(struct batch *batch, const char *text, size_t size)
     batch->size += size;
 }
 
-static void put_format(struct batch *batch, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void put_format(struct batch *batch, const char *format, ...)
+static void put_literal(struct batch *batch, const char *text)
 {
-    va_list args;
-    va_start(args, format);
-    int size = vsnprintf(batch->bytes + batch->size,
-                         sizeof batch->bytes - batch->size, format, args);
-    va_end(args);
-    if (size > 0)
-        batch->size += (size_t)size;
+    put(batch, text, strlen(text));
+}
+
+static void put_number(struct batch *batch, uint64_t number)
+{
+    char digits[20];
+    size_t at = sizeof digits;
+    do {
+        digits[--at] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    put(batch, digits + at, sizeof digits - at);
 }
 
 /* The length of a valid UTF-8 character that begins here, or 0. */
@@ -295,41 +297,87 @@ static size_t character_size(const unsigned char *at)
     return size;
 }
 
+static bool is_plain(unsigned char c)
+{
+    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
+/* One character that is not plain; returns its size in the text. */
+static size_t put_escaped(struct batch *batch, const unsigned char *at)
+{
+    static const char hex[] = "0123456789abcdef";
+    size_t size = character_size(at);
+    if (size == 0) {
+        put_literal(batch, "\\ufffd");
+        return 1;
+    }
+    if (size > 1) {
+        put(batch, (const char *)at, size);
+    } else if (*at == '"' || *at == '\\') {
+        put(batch, (const char[]){'\\', (char)*at}, 2);
+    } else {
+        put_literal(batch, "\\u00");
+        put(batch, (const char[]){hex[*at >> 4], hex[*at & 15]}, 2);
+    }
+    return size;
+}
+
 /* Whatever a peer made us log stays inside its quotes, on its line. */
 static void put_string(struct batch *batch, const char *text)
 {
-    put(batch, "\"", 1);
-    for (const unsigned char *at = (const unsigned char *)text; *at != 0;) {
-        size_t size = character_size(at);
-        if (size == 0)
-            put(batch, "\\ufffd", 6);
-        else if (*at == '"' || *at == '\\')
-            put_format(batch, "\\%c", *at);
-        else if (*at < 0x20 || *at == 0x7f)
-            put_format(batch, "\\u%04x", *at);
-        else
-            put(batch, (const char *)at, size);
-        at += size == 0 ? 1 : size;
+    const unsigned char *at = (const unsigned char *)text;
+    put_literal(batch, "\"");
+    while (*at != '\0') {
+        const unsigned char *end = at;
+        while (is_plain(*end))
+            end++;
+        put(batch, (const char *)at, (size_t)(end - at));
+        at = *end == '\0' ? end : end + put_escaped(batch, end);
     }
-    put(batch, "\"", 1);
+    put_literal(batch, "\"");
+}
+
+static void put_name(struct batch *batch, const char *name)
+{
+    put_literal(batch, ",\"");
+    put_literal(batch, name);
+    put_literal(batch, "\":");
 }
 
 static void put_pair(struct batch *batch, const char *name, const char *text)
 {
     if (text[0] == '\0')
         return;
-    put_format(batch, ",\"%s\":", name);
+    put_name(batch, name);
     put_string(batch, text);
 }
 
+static void put_number_pair(struct batch *batch, const char *name,
+                            uint64_t number)
+{
+    put_name(batch, name);
+    put_number(batch, number);
+}
+
+/* The text of a second is made once for all its lines. */
 static void put_time(struct batch *batch, int64_t wall_us)
 {
-    time_t seconds = (time_t)(wall_us / 1000000);
-    struct tm tm;
-    gmtime_r(&seconds, &tm);
-    put_format(batch, "{\"time\":\"%04d-%02d-%02dT%02d:%02d:%02d.%06dZ\"",
-               tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
-               tm.tm_min, tm.tm_sec, (int)(wall_us % 1000000));
+    static time_t second; /* the writer's */
+    static char text[64] = "";
+    time_t now = (time_t)(wall_us / 1000000);
+    if (now != second || text[0] == '\0') {
+        struct tm tm;
+        gmtime_r(&now, &tm);
+        strftime(text, sizeof text, "{\"time\":\"%Y-%m-%dT%H:%M:%S.", &tm);
+        second = now;
+    }
+    char fraction[6];
+    int64_t rest = wall_us % 1000000;
+    for (int i = 5; i >= 0; i--, rest /= 10)
+        fraction[i] = (char)('0' + rest % 10);
+    put_literal(batch, text);
+    put(batch, fraction, sizeof fraction);
+    put_literal(batch, "Z\"");
 }
 
 static void put_call(struct batch *batch, const struct record *r)
@@ -339,15 +387,15 @@ static void put_call(struct batch *batch, const struct record *r)
     const char *request_id = caller + strlen(caller) + 1;
     const char *peer = request_id + strlen(request_id) + 1;
     put_pair(batch, "method", r->path);
-    put_format(batch, ",\"code\":\"%s\",\"duration_us\":%lld",
-               rpc_code_name(r->code), (long long)r->duration_us);
+    put_pair(batch, "code", rpc_code_name(r->code));
+    put_number_pair(batch, "duration_us",
+                    r->duration_us < 0 ? 0 : (uint64_t)r->duration_us);
     if (r->wait_us >= 0)
-        put_format(batch, ",\"wait_us\":%lld", (long long)r->wait_us);
-    put_format(batch,
-               ",\"messages_in\":%u,\"bytes_in\":%llu,\"messages_out\":%u,"
-               "\"bytes_out\":%llu",
-               r->messages_in, (unsigned long long)r->bytes_in, r->messages_out,
-               (unsigned long long)r->bytes_out);
+        put_number_pair(batch, "wait_us", (uint64_t)r->wait_us);
+    put_number_pair(batch, "messages_in", r->messages_in);
+    put_number_pair(batch, "bytes_in", r->bytes_in);
+    put_number_pair(batch, "messages_out", r->messages_out);
+    put_number_pair(batch, "bytes_out", r->bytes_out);
     put_pair(batch, "user_id", caller);
     put_pair(batch, "request_id", request_id);
     put_pair(batch, "peer", peer);

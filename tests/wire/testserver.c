@@ -1,9 +1,10 @@
 /* A server for tools from outside: grpcurl, h2load, h2spec, benchmarks.
  *
- *   testserver ADDRESS [--tls CERTIFICATE KEY] [--loops N]
+ *   testserver ADDRESS [--tls CERTIFICATE KEY] [--loops N] [--log FILE]
  *
  * With a certificate the address takes TLS and clear text.  Prints the port on
  * a line of its own, serves the test service, and drains on SIGTERM. */
+#include "rpc/log.h"
 #include "rpc/server.h"
 #include "tests/rpc/registry.rpc.h"
 
@@ -16,13 +17,14 @@ struct settings {
     const char *address;
     const char *certificate_path;
     const char *key_path;
+    const char *log_path;
     int loop_count;
 };
 
 static int usage(void)
 {
     fprintf(stderr, "usage: testserver ADDRESS [--tls CERTIFICATE KEY] "
-                    "[--loops N]\n");
+                    "[--loops N] [--log FILE]\n");
     return 2;
 }
 
@@ -37,6 +39,8 @@ static bool read_arguments(int count, char **arguments, struct settings *s)
             s->key_path = arguments[++i];
         } else if (strcmp(arguments[i], "--loops") == 0 && i + 1 < count) {
             s->loop_count = atoi(arguments[++i]);
+        } else if (strcmp(arguments[i], "--log") == 0 && i + 1 < count) {
+            s->log_path = arguments[++i];
         } else {
             return false;
         }
@@ -100,6 +104,17 @@ static int serve(struct rpc_server *server, const struct settings *s)
     return 0;
 }
 
+/* The log costs its share of every figure; without --log there is none. */
+static bool open_log(const struct settings *s)
+{
+    char error[256];
+    struct log_options options = {.path = s->log_path, .level = LOG_INFO};
+    if (s->log_path == NULL || log_open(&options, error, sizeof error))
+        return true;
+    fprintf(stderr, "%s\n", error);
+    return false;
+}
+
 int main(int count, char **arguments)
 {
     static const struct rpc_registry *const registries[] = {&test_registry,
@@ -108,6 +123,8 @@ int main(int count, char **arguments)
     if (!read_arguments(count, arguments, &settings))
         return usage();
     block_signals();
+    if (!open_log(&settings))
+        return 1;
     const struct rpc_server_options options = {
         .registries = registries,
         .loop_count = settings.loop_count,
@@ -117,5 +134,6 @@ int main(int count, char **arguments)
     struct rpc_server *server = rpc_server_create(&options);
     int outcome = serve(server, &settings);
     rpc_server_destroy(server);
+    log_close();
     return outcome;
 }
