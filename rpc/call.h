@@ -92,8 +92,10 @@ void rpc_undefer(struct rpc_call *call, void *argument);
 const char *rpc_metadata(const struct rpc_call *call, const char *name,
                          size_t *size);
 
-/* Response metadata, sent with the headers or with the trailers.  A name that
- * ends in "-bin" takes any bytes, another one printable ASCII.  Copied. */
+/* Response metadata, sent with the headers or with the trailers.  Names are of
+ * lower case letters, digits and "_.-", and do not begin with "grpc-".  One that
+ * ends in "-bin" takes any bytes; in another one what is not printable ASCII
+ * becomes '?'.  Copied. */
 void rpc_set_header(struct rpc_call *call, const char *name, const void *value,
                     size_t size);
 void rpc_set_trailer(struct rpc_call *call, const char *name,

@@ -2,6 +2,7 @@
 #include "rpc/call_state.h"
 #include "rpc/metadata.h"
 
+#include <assert.h>
 #include <string.h>
 
 static const struct rpc_field *find_field(const struct call_state *state,
@@ -77,6 +78,7 @@ void field_list_add(struct field_list *list, struct arena *arena,
 void rpc_set_header(struct rpc_call *call, const char *name, const void *value,
                     size_t size)
 {
+    assert(metadata_name_is_free(name, strlen(name)));
     field_list_add(&call_state_of(call)->headers, call->arena, name, value,
                    size);
 }
@@ -84,6 +86,7 @@ void rpc_set_header(struct rpc_call *call, const char *name, const void *value,
 void rpc_set_trailer(struct rpc_call *call, const char *name, const void *value,
                      size_t size)
 {
+    assert(metadata_name_is_free(name, strlen(name)));
     field_list_add(&call_state_of(call)->trailers, call->arena, name, value,
                    size);
 }
