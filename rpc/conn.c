@@ -255,10 +255,12 @@ static void flush(struct conn *conn)
         rounds++;
     if (conn->stage == CONN_CLOSED || conn->is_blocked)
         return;
-    if (h2_is_over(conn))
+    if (rounds == WRITE_ROUNDS_MAX)
+        block(conn); /* until the loop has seen to the others */
+    else if (h2_is_over(conn))
         linger(conn);
     else
-        set_interest(conn, rounds == WRITE_ROUNDS_MAX);
+        set_interest(conn, false);
 }
 
 void conn_flush_all(struct rpc_net_worker *net)

@@ -397,6 +397,15 @@ static void on_answered(struct conn *conn, int32_t id)
                                         NGHTTP2_NO_ERROR));
 }
 
+/* The drain's PING is queued here and not with the notice: pings overtake. */
+static void on_goaway_sent(struct conn *conn)
+{
+    conn->goaway_sent = true;
+    if (conn->drain == H2_NOTICED && conn->refusal == NULL)
+        check(nghttp2_submit_ping(conn->session, NGHTTP2_FLAG_NONE,
+                                  drain_ping));
+}
+
 static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame,
                          void *user)
 {
@@ -414,7 +423,7 @@ static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame,
             h2_refuse(conn, guard_reset_sent(&conn->guard, now_us(conn)));
         return 0;
     case NGHTTP2_GOAWAY:
-        conn->goaway_sent = true;
+        on_goaway_sent(conn);
         return 0;
     default:
         return 0;
@@ -660,7 +669,6 @@ void h2_drain_begin(struct conn *conn, const char *reason)
     conn->drain_reason = reason;
     conn->drain_us = now_us(conn);
     check(nghttp2_submit_shutdown_notice(conn->session));
-    check(nghttp2_submit_ping(conn->session, NGHTTP2_FLAG_NONE, drain_ping));
     conn_mark_dirty(conn);
 }
 
@@ -719,7 +727,8 @@ void h2_sweep(struct conn *conn, int64_t at_us)
     if (conn->stream_count == 0 &&
         is_overdue(conn->idle_us, options_of(conn)->idle_ms, at_us))
         h2_drain_begin(conn, "max_idle");
-    reset_stalled(conn, at_us);
+    if (!conn->is_blocked)
+        reset_stalled(conn, at_us);
     keep_alive(conn, at_us);
 }
 
