@@ -30,8 +30,13 @@ add_custom_target(rpc_tests)
 add_custom_target(db_tests)
 add_custom_target(services_tests)
 
+# A client for tests of the wire that shares no code with the server.
+add_library(wire_client STATIC EXCLUDE_FROM_ALL tests/wire/client.c)
+target_link_libraries(wire_client PRIVATE prbal_warnings PkgConfig::cmocka
+  PUBLIC PkgConfig::nghttp2 PkgConfig::ssl rpc)
+
 foreach(test ${rpc_tests})
-  prbal_test(${test} rpc test_api PkgConfig::jansson)
+  prbal_test(${test} rpc test_api wire_client PkgConfig::jansson)
 endforeach()
 # A database for a test program, and tasks on a loop over it.
 add_library(dbkit STATIC EXCLUDE_FROM_ALL
