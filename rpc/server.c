@@ -455,7 +455,10 @@ rpc_status rpc_server_start(struct rpc_server *server)
         free_workers(server);
         return status;
     }
-    ask_ready(server);
+    if (server->options.hooks.ready == NULL)
+        ask_ready(server);
+    else /* is asked on its loop, and nowhere else */
+        loop_post(server->workers[0].loop, tick_now, &server->workers[0]);
     return RPC_SUCCESS;
 }
 

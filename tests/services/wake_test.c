@@ -241,7 +241,7 @@ struct remote {
     uint64_t polls;   /* when it was reached */
     rpc_code ended;   /* when the stream is over */
     sem_t arrived;
-    struct writer writer;
+    struct writer writers[ROUNDS]; /* one a round: it ends when it likes */
 };
 
 static bool is_there(struct remote *remote)
@@ -292,7 +292,7 @@ static void write_remote(void *argument)
 {
     struct remote *remote = argument;
     rpc_task(remote->server, rpc_server_loop(remote->server, 0), writer_task,
-             &remote->writer);
+             &remote->writers[remote->wanted - 1]);
 }
 
 static void close_remote(void *argument)
@@ -349,7 +349,8 @@ static void a_commit_wakes_the_streams_of_other_loops(void **state)
     uint64_t before = remote.polls;
 
     for (int i = 1; i <= ROUNDS; i++) {
-        remote.writer = (struct writer){.user_id = who.user_id, .count = 1};
+        remote.writers[i - 1] =
+            (struct writer){.user_id = who.user_id, .count = 1};
         remote.wanted = i;
         loop_post(rpc_server_loop(server, 0), write_remote, &remote);
         loop_post(remote.loop, look_again, &remote);
