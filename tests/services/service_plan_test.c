@@ -28,7 +28,7 @@ static void fill_market(fixture *t)
         " from generate_series(1, 20000) i,"
         "  (select array_agg(category_id) as ids from category) c",
         provider.user_id, seeker.user_id);
-    sql(t, "analyze service");
+    sql(t, "vacuum analyze service");
     sql(t, "set plan_cache_mode = force_custom_plan");
 }
 
@@ -64,18 +64,18 @@ static void each_common_list_walks_along_an_index(void **state)
     static const struct {
         const struct db_query *query;
         struct argument given[6];
-        const char *index;
+        const char *index; /* NULL: any that gives the order */
     } cases[] = {
         {&services_newest, {{0}}, "service_by_age"},
-        {&services_newest, {{3, "'OFFERED'"}, {4, "false"}}, "service_feed"},
+        {&services_newest, {{3, "'OFFERED'"}, {4, "false"}}, NULL},
         {&services_newest, {{3, "'OFFERED'"}, {4, "true"}}, "service_feed"},
         {&services_newest,
          {{3, "'OFFERED'"},
           {4, "false"},
           {27, "now() - interval '1 hour'"},
           {28, "uuid7()"}},
-         "service_feed"},
-        {&services_oldest, {{3, "'NEEDED'"}, {4, "false"}}, "service_feed"},
+         NULL},
+        {&services_oldest, {{3, "'NEEDED'"}, {4, "false"}}, NULL},
         {&services_newest, {{10, "'City 7'"}}, "service_by_city"},
         {&services_newest,
          {{7, "'c4ca4238a0b923820dcc509a6f75849b'"}},
@@ -100,10 +100,12 @@ static void each_common_list_walks_along_an_index(void **state)
     fill_market(t);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const char *got = plan(t, cases[i].query, cases[i].given);
-        if (strstr(got, "Seq Scan") != NULL ||
-            strstr(got, cases[i].index) == NULL)
+        const char *index = cases[i].index;
+        bool walks = index == NULL ? strstr(got, "\"Sort\"") == NULL
+                                   : strstr(got, index) != NULL;
+        if (!walks || strstr(got, "Seq Scan") != NULL)
             fail_msg("case %zu, %s, not along %s: %s", i, cases[i].query->name,
-                     cases[i].index, got);
+                     index != NULL ? index : "an index", got);
     }
 }
 
