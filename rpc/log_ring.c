@@ -6,7 +6,7 @@ struct header {
     uint32_t size; /* of the record; UINT32_MAX = nothing here */
 };
 
-enum { EMPTY = UINT32_MAX };
+#define EMPTY UINT32_MAX
 
 static struct header *header_at(struct log_ring *ring, uint64_t position)
 {
