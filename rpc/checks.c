@@ -418,6 +418,10 @@ static const char *check_equal(struct arena *arena,
     }
     if (is_in_list(check, class, value) == (check->kind == RULE_IN))
         return NULL;
+    /* `not_in: [0]` is how a .proto says that an enum must be chosen. */
+    if (check->kind == RULE_NOT_IN && field->type == PROTOBUF_C_TYPE_ENUM &&
+        value->i == 0)
+        return "must be set";
     return arena_printf(arena, "must %sbe one of: %s",
                         check->kind == RULE_IN ? "" : "not ",
                         list_text(arena, field, check));

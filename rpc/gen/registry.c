@@ -10,10 +10,13 @@ static const struct {
     const char *package;
     const char *name;
     const char *stem;
+    /* A package without services whose types the server sends in Any: tools
+     * look up the details of an error by reflection. */
+    const char *types;
 } registries[] = {
-    {"prbal.v1", "prbal_registry", "prbal/v1/registry"},
-    {"grpc", "runtime_registry", "grpc/registry"},
-    {"prbal.test", "test_registry", "tests/rpc/registry"},
+    {"prbal.v1", "prbal_registry", "prbal/v1/registry", NULL},
+    {"grpc", "runtime_registry", "grpc/registry", "google.rpc"},
+    {"prbal.test", "test_registry", "tests/rpc/registry", NULL},
 };
 
 /* Marks the file and all that it imports, so that each is embedded once and
@@ -66,6 +69,9 @@ static void emit_registry_source(struct gen *gen, FILE *out, size_t r)
     fprintf(out, "#include \"%s.rpc.h\"\n\n", registries[r].stem);
     for (size_t i = 0; i < gen->file_count; i++) {
         const proto_file *file = gen->files[i];
+        if (registries[r].types != NULL &&
+            in_package(file, registries[r].types))
+            mark(gen, file, wanted);
         if (!in_package(file, registries[r].package) || file->n_service == 0)
             continue;
         fprintf(out, "#include \"%s.rpc.h\"\n",
