@@ -1,7 +1,6 @@
 /* The life of a call: from the transport's events to the handler and back. */
 #include "rpc/call_state.h"
 
-#include "rpc/clock.h"
 #include "rpc/co.h"
 #include "rpc/codec.h"
 #include "rpc/details.h"
@@ -9,13 +8,11 @@
 #include "rpc/observe.h"
 #include "rpc/validate.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* --- states are pooled per worker ------------------------------------------
- */
+/* --- states are pooled per worker ----------------------------------------- */
 
 enum { SPARE_CALLS_MAX = 1024 };
 
@@ -133,8 +130,7 @@ bool call_charge(struct call_state *state)
     return true;
 }
 
-/* --- the answer ------------------------------------------------------------
- */
+/* --- the answer ----------------------------------------------------------- */
 
 /* What a handler must not have said, and what strangers must not read: the log
  * keeps the real text. */
@@ -191,8 +187,7 @@ static void answer(struct call_state *state, rpc_status status)
     state->phase = CALL_ANSWERED;
 }
 
-/* --- the coroutine ---------------------------------------------------------
- */
+/* --- the coroutine -------------------------------------------------------- */
 
 static rpc_status run_unary(struct call_state *state)
 {
@@ -298,8 +293,7 @@ struct rpc_call *rpc_task(struct rpc_server *server, struct loop *loop,
     return NULL;
 }
 
-/* --- events from the transport ----------------------------------------------
- */
+/* --- events from the transport -------------------------------------------- */
 
 /* For a call that no coroutine runs yet. */
 static void refuse(struct call_state *state, rpc_status status)
@@ -490,8 +484,7 @@ void rpc_transport_writable(struct rpc_transport *transport)
         rpc_wake(transport->call);
 }
 
-/* --- ending and waiting ------------------------------------------------------
- */
+/* --- ending --------------------------------------------------------------- */
 
 void rpc_end(struct rpc_call *call, rpc_code code, const char *message)
 {
@@ -513,124 +506,4 @@ static void on_deadline(struct loop_timer *timer)
         (struct call_state *)((char *)timer -
                               offsetof(struct call_state, deadline));
     rpc_end(&state->call, RPC_DEADLINE_EXCEEDED, "the deadline has passed");
-}
-
-rpc_status rpc_alive(const struct rpc_call *call)
-{
-    return call->ended;
-}
-
-rpc_status rpc_wait(struct rpc_call *call, const bool *done)
-{
-    while (!*done) {
-        if (call->ended.code != RPC_OK)
-            return call->ended;
-        co_park();
-    }
-    return RPC_SUCCESS;
-}
-
-void rpc_wait_always(struct rpc_call *call, const bool *done)
-{
-    (void)call;
-    while (!*done)
-        co_park();
-}
-
-void rpc_wake(struct rpc_call *call)
-{
-    if (call->co != NULL)
-        co_wake(call->co);
-}
-
-struct sleeper {
-    struct loop_timer timer;
-    struct rpc_call *call;
-    bool done;
-};
-
-static void on_sleep_over(struct loop_timer *timer)
-{
-    struct sleeper *sleeper = (struct sleeper *)timer;
-    sleeper->done = true;
-    rpc_wake(sleeper->call);
-}
-
-rpc_status rpc_sleep(struct rpc_call *call, int64_t ms)
-{
-    struct sleeper sleeper = {.call = call};
-    loop_timer_init(&sleeper.timer, on_sleep_over);
-    loop_timer_start(call->loop, &sleeper.timer, ms);
-    rpc_status status = rpc_wait(call, &sleeper.done);
-    loop_timer_stop(&sleeper.timer);
-    return status;
-}
-
-struct offload {
-    uv_work_t work;
-    struct rpc_call *call;
-    void (*fn)(void *argument);
-    void *argument;
-    bool done;
-};
-
-static atomic_int offloads_waiting;
-
-static void on_pool_thread(uv_work_t *work)
-{
-    struct offload *offload = (struct offload *)work;
-    atomic_fetch_sub(&offloads_waiting, 1);
-    offload->fn(offload->argument);
-}
-
-static void on_offload_over(uv_work_t *work, int status)
-{
-    struct offload *offload = (struct offload *)work;
-    assert(status == 0);
-    offload->done = true;
-    rpc_wake(offload->call);
-}
-
-rpc_status rpc_offload(struct rpc_call *call, void (*fn)(void *argument),
-                       void *argument)
-{
-    TRY(rpc_alive(call));
-    if (atomic_fetch_add(&offloads_waiting, 1) >= RPC_OFFLOAD_MAX) {
-        atomic_fetch_sub(&offloads_waiting, 1);
-        return rpc_fail_retry(call, RPC_RESOURCE_EXHAUSTED, 1000,
-                              "the server is busy; try again shortly");
-    }
-    struct offload offload = {.call = call, .fn = fn, .argument = argument};
-    if (uv_queue_work(loop_uv(call->loop), &offload.work, on_pool_thread,
-                      on_offload_over) != 0)
-        abort();
-    rpc_wait_always(call, &offload.done);
-    return rpc_alive(call);
-}
-
-/* --- what handlers ask of their call -----------------------------------------
- */
-
-void rpc_defer(struct rpc_call *call, void (*fn)(void *argument),
-               void *argument)
-{
-    struct rpc_defer *d = ARENA_NEW(call->arena, struct rpc_defer);
-    *d = (struct rpc_defer){fn, argument, call->defers};
-    call->defers = d;
-}
-
-void rpc_undefer(struct rpc_call *call, void *argument)
-{
-    for (struct rpc_defer **at = &call->defers; *at != NULL;
-         at = &(*at)->next) {
-        if ((*at)->argument == argument) {
-            *at = (*at)->next;
-            return;
-        }
-    }
-}
-
-bool rpc_is_draining(const struct rpc_call *call)
-{
-    return call->server != NULL && atomic_load(&call->server->draining);
 }

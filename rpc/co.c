@@ -84,7 +84,7 @@ static _Thread_local struct co *current;
 static _Thread_local struct co *booting;
 static _Thread_local struct side *booter;
 
-/* --- switching ----------------------------------------------------------- */
+/* --- switching ------------------------------------------------------------ */
 
 static void before_switch(struct side *from, const struct side *to)
 {
@@ -137,7 +137,7 @@ static void resume(struct co *co)
     current = NULL;
 }
 
-/* --- stacks -------------------------------------------------------------- */
+/* --- stacks --------------------------------------------------------------- */
 
 static void stack_main(void)
 {
@@ -237,7 +237,7 @@ static void stack_give(struct co *co)
     pool->spare_count++;
 }
 
-/* --- the pool ------------------------------------------------------------ */
+/* --- the pool ------------------------------------------------------------- */
 
 struct co_pool *co_pool_create(void)
 {
@@ -294,7 +294,7 @@ size_t co_pool_live(const struct co_pool *pool)
     return pool->live;
 }
 
-/* --- for everybody ------------------------------------------------------- */
+/* --- for everybody -------------------------------------------------------- */
 
 struct co *co_spawn(struct loop *loop, void (*fn)(void *argument),
                     void *argument)

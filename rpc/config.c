@@ -49,7 +49,7 @@ __attribute__((format(printf, 3, 4))) static bool fail(char *error,
     return false;
 }
 
-/* --- numbers with units ------------------------------------------------- */
+/* --- numbers with units --------------------------------------------------- */
 
 static bool read_digits(const char **text, int64_t *number)
 {
@@ -298,8 +298,7 @@ static bool unknown(const struct config *config, const char *name,
                 (int)length, name);
 }
 
-/* --- where values come from ------------------------------------------------
- */
+/* --- where values come from ----------------------------------------------- */
 
 struct config *config_create(const char *prefix, const struct config_row *rows,
                              size_t row_count, void *values)
@@ -442,8 +441,7 @@ bool config_read_file(struct config *config, const char *path, char *error,
     return good;
 }
 
-/* --- printing ---------------------------------------------------------------
- */
+/* --- printing ------------------------------------------------------------- */
 
 static const char *shown(const struct config_row *row,
                          const struct state *state)

@@ -28,8 +28,7 @@ void edge_text(struct edge_answer *answer, int status, const char *text)
     answer->size = strlen(text);
 }
 
-/* --- answering --------------------------------------------------------------
- */
+/* --- answering ------------------------------------------------------------ */
 
 static enum MHD_Result send_answer(struct MHD_Connection *connection,
                                    const struct edge_answer *answer)
@@ -86,8 +85,7 @@ static enum MHD_Result on_request(void *argument,
     return send_answer(connection, &answer);
 }
 
-/* --- listening --------------------------------------------------------------
- */
+/* --- listening ------------------------------------------------------------ */
 
 /* "127.0.0.1:80", "[::1]:80", "localhost:80", ":80" (all addresses). */
 static bool split(const char *address, char host[HOST_BYTES], const char **port)

@@ -144,8 +144,7 @@ static rpc_status authorise(struct call_state *state)
     return deny(call);
 }
 
-/* --- rate limits ------------------------------------------------------------
- */
+/* --- rate limits ---------------------------------------------------------- */
 
 /* One bucket for each caller, or address, and `what`. */
 static uint64_t bucket_key(const struct call_state *state, const void *what)
@@ -200,8 +199,7 @@ static rpc_status check_general_limit(struct call_state *state)
     return answer.is_allowed ? RPC_SUCCESS : too_many(call, answer.retry_ms);
 }
 
-/* --- admission --------------------------------------------------------------
- */
+/* --- admission ------------------------------------------------------------ */
 
 static rpc_status check_in_flight(struct call_state *state)
 {

@@ -76,8 +76,7 @@ rpc_status health_list(struct rpc_call *call, const HealthListRequest *req,
     return RPC_SUCCESS;
 }
 
-/* --- Watch: a tail that hears of changes
- * ----------------------------------------- */
+/* --- Watch: a tail that hears of changes ---------------------------------- */
 
 static void tell(struct health_watch *watch,
                  HealthCheckResponseServingStatus status)

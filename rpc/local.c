@@ -26,8 +26,7 @@ struct rpc_local {
     struct rpc_reply reply;
 };
 
-/* --- the call's side
- * ----------------------------------------------------------- */
+/* --- the call's side ------------------------------------------------------ */
 
 static const struct rpc_header *copy_fields(struct arena *arena,
                                             const struct rpc_field *fields)
@@ -108,8 +107,7 @@ static const struct rpc_transport_ops local_ops = {
     .finish = on_finish,
 };
 
-/* --- the caller's side
- * ---------------------------------------------------------- */
+/* --- the caller's side ---------------------------------------------------- */
 
 static void add_headers(struct rpc_transport *transport,
                         const struct rpc_header *headers)

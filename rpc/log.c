@@ -1,6 +1,7 @@
 #include "rpc/log.h"
 
 #include "rpc/clock.h"
+#include "rpc/log_line.h"
 #include "rpc/log_ring.h"
 #include "rpc/methods.h"
 #include "rpc/metrics.h"
@@ -13,27 +14,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 #include <uv.h>
 
-/* A record in a ring: this and then its texts, each with its NUL. */
-struct record {
-    int64_t wall_us;
-    const char *area; /* a literal; NULL = a call */
-    const char *path; /* a call's method, from the method table */
-    log_level level;
-    rpc_code code;
-    int64_t duration_us, wait_us; /* wait: from the headers to the handler */
-    uint64_t bytes_in, bytes_out;
-    uint32_t messages_in, messages_out;
-    char texts[]; /* text; for a call: message, caller, request id, peer */
-};
-
 enum {
     WRITE_TICK_MS = 50,
-    BATCH_BYTES = 64 * 1024,
-    NAME_MAX_BYTES = 128, /* of a caller's or request's id, of an address */
     FILE_NAME_MAX = 4096,
 };
 
@@ -59,8 +44,7 @@ static uv_once_t once = UV_ONCE_INIT;
 static pthread_key_t ring_key;
 static metric dropped;
 
-/* --- the logging side -------------------------------------------------------
- */
+/* --- the logging side ----------------------------------------------------- */
 
 static void abandon_ring(void *ring)
 {
@@ -102,12 +86,12 @@ bool log_is_on(log_level level)
            atomic_load_explicit(&the_log.level, memory_order_relaxed);
 }
 
-static struct record *reserve(size_t texts_size)
+static struct log_record *reserve(size_t texts_size)
 {
     if (my_ring == NULL)
         my_ring = find_ring();
-    struct record *r =
-        log_ring_reserve(my_ring, sizeof(struct record) + texts_size);
+    struct log_record *r =
+        log_ring_reserve(my_ring, sizeof(struct log_record) + texts_size);
     if (r == NULL)
         metrics_add(dropped, 1);
     return r;
@@ -144,10 +128,10 @@ void log_text(log_level level, const char *area, const char *format, ...)
     if (size < 0)
         return;
     size_t kept = (size_t)size < sizeof text ? (size_t)size : sizeof text - 1;
-    struct record *r = reserve(kept + 1);
+    struct log_record *r = reserve(kept + 1);
     if (r == NULL)
         return;
-    *r = (struct record){
+    *r = (struct log_record){
         .wall_us = clock_wall_us(), .area = area, .level = level};
     memcpy(r->texts, text, kept + 1);
     commit();
@@ -178,14 +162,14 @@ void log_call(const struct observed *o, rpc_status status, int64_t end_us)
     const char *request_id = o->request_id == NULL ? "" : o->request_id;
     const char *peer = o->peer == NULL ? "" : o->peer;
     size_t message_size = strnlen(message, LOG_TEXT_MAX);
-    size_t caller_size = strnlen(caller, NAME_MAX_BYTES);
-    size_t request_size = strnlen(request_id, NAME_MAX_BYTES);
-    size_t peer_size = strnlen(peer, NAME_MAX_BYTES);
-    struct record *r =
+    size_t caller_size = strnlen(caller, LOG_NAME_MAX);
+    size_t request_size = strnlen(request_id, LOG_NAME_MAX);
+    size_t peer_size = strnlen(peer, LOG_NAME_MAX);
+    struct log_record *r =
         reserve(message_size + caller_size + request_size + peer_size + 4);
     if (r == NULL)
         return;
-    *r = (struct record){
+    *r = (struct log_record){
         .wall_us = clock_wall_us(),
         .path = o->entry == NULL ? "other" : o->entry->method->path,
         .level = level,
@@ -204,13 +188,7 @@ void log_call(const struct observed *o, rpc_status status, int64_t end_us)
     commit();
 }
 
-/* --- the writing side --------------------------------------------------------
- */
-
-struct batch {
-    size_t size;
-    char bytes[BATCH_BYTES];
-};
+/* --- the writing side ----------------------------------------------------- */
 
 static void write_all(int fd, const char *bytes, size_t size)
 {
@@ -250,7 +228,7 @@ static void rotate(void)
     the_log.file_bytes = 0;
 }
 
-static void flush(struct batch *batch)
+static void flush(struct log_batch *batch)
 {
     write_all(the_log.fd, batch->bytes, batch->size);
     the_log.file_bytes += batch->size;
@@ -258,166 +236,6 @@ static void flush(struct batch *batch)
     if (the_log.options.path != NULL &&
         the_log.file_bytes >= the_log.options.file_bytes_max)
         rotate();
-}
-
-static void put(struct batch *batch, const char *text, size_t size)
-{
-    memcpy(batch->bytes + batch->size, text, size);
-    batch->size += size;
-}
-
-static void put_literal(struct batch *batch, const char *text)
-{
-    put(batch, text, strlen(text));
-}
-
-static void put_number(struct batch *batch, uint64_t number)
-{
-    char digits[20];
-    size_t at = sizeof digits;
-    do {
-        digits[--at] = (char)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
-    put(batch, digits + at, sizeof digits - at);
-}
-
-/* The length of a valid UTF-8 character that begins here, or 0. */
-static size_t character_size(const unsigned char *at)
-{
-    size_t size = at[0] < 0x80    ? 1
-                  : at[0] < 0xc2  ? 0
-                  : at[0] < 0xe0  ? 2
-                  : at[0] < 0xf0  ? 3
-                  : at[0] <= 0xf4 ? 4
-                                  : 0;
-    for (size_t i = 1; i < size; i++)
-        if ((at[i] & 0xc0) != 0x80)
-            return 0;
-    return size;
-}
-
-static bool is_plain(unsigned char c)
-{
-    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
-}
-
-/* One character that is not plain; returns its size in the text. */
-static size_t put_escaped(struct batch *batch, const unsigned char *at)
-{
-    static const char hex[] = "0123456789abcdef";
-    size_t size = character_size(at);
-    if (size == 0) {
-        put_literal(batch, "\\ufffd");
-        return 1;
-    }
-    if (size > 1) {
-        put(batch, (const char *)at, size);
-    } else if (*at == '"' || *at == '\\') {
-        put(batch, (const char[]){'\\', (char)*at}, 2);
-    } else {
-        put_literal(batch, "\\u00");
-        put(batch, (const char[]){hex[*at >> 4], hex[*at & 15]}, 2);
-    }
-    return size;
-}
-
-/* Whatever a peer made us log stays inside its quotes, on its line. */
-static void put_string(struct batch *batch, const char *text)
-{
-    const unsigned char *at = (const unsigned char *)text;
-    put_literal(batch, "\"");
-    while (*at != '\0') {
-        const unsigned char *end = at;
-        while (is_plain(*end))
-            end++;
-        put(batch, (const char *)at, (size_t)(end - at));
-        at = *end == '\0' ? end : end + put_escaped(batch, end);
-    }
-    put_literal(batch, "\"");
-}
-
-static void put_name(struct batch *batch, const char *name)
-{
-    put_literal(batch, ",\"");
-    put_literal(batch, name);
-    put_literal(batch, "\":");
-}
-
-static void put_pair(struct batch *batch, const char *name, const char *text)
-{
-    if (text[0] == '\0')
-        return;
-    put_name(batch, name);
-    put_string(batch, text);
-}
-
-static void put_number_pair(struct batch *batch, const char *name,
-                            uint64_t number)
-{
-    put_name(batch, name);
-    put_number(batch, number);
-}
-
-/* The text of a second is made once for all its lines. */
-static void put_time(struct batch *batch, int64_t wall_us)
-{
-    static time_t second; /* the writer's */
-    static char text[64] = "";
-    time_t now = (time_t)(wall_us / 1000000);
-    if (now != second || text[0] == '\0') {
-        struct tm tm;
-        gmtime_r(&now, &tm);
-        strftime(text, sizeof text, "{\"time\":\"%Y-%m-%dT%H:%M:%S.", &tm);
-        second = now;
-    }
-    char fraction[6];
-    int64_t rest = wall_us % 1000000;
-    for (int i = 5; i >= 0; i--, rest /= 10)
-        fraction[i] = (char)('0' + rest % 10);
-    put_literal(batch, text);
-    put(batch, fraction, sizeof fraction);
-    put_literal(batch, "Z\"");
-}
-
-static void put_call(struct batch *batch, const struct record *r)
-{
-    const char *message = r->texts;
-    const char *caller = message + strlen(message) + 1;
-    const char *request_id = caller + strlen(caller) + 1;
-    const char *peer = request_id + strlen(request_id) + 1;
-    put_pair(batch, "method", r->path);
-    put_pair(batch, "code", rpc_code_name(r->code));
-    put_number_pair(batch, "duration_us",
-                    r->duration_us < 0 ? 0 : (uint64_t)r->duration_us);
-    if (r->wait_us >= 0)
-        put_number_pair(batch, "wait_us", (uint64_t)r->wait_us);
-    put_number_pair(batch, "messages_in", r->messages_in);
-    put_number_pair(batch, "bytes_in", r->bytes_in);
-    put_number_pair(batch, "messages_out", r->messages_out);
-    put_number_pair(batch, "bytes_out", r->bytes_out);
-    put_pair(batch, "user_id", caller);
-    put_pair(batch, "request_id", request_id);
-    put_pair(batch, "peer", peer);
-    put_pair(batch, "message", message);
-}
-
-/* The longest line: a text of control characters, each six bytes. */
-enum { LINE_BYTES_MAX = 6 * (LOG_TEXT_MAX + 512) + 512 };
-
-static void put_record(struct batch *batch, const struct record *r)
-{
-    static const char *const levels[] = {"debug", "info", "warn", "error"};
-    if (sizeof batch->bytes - batch->size < LINE_BYTES_MAX)
-        flush(batch);
-    put_time(batch, r->wall_us);
-    put_pair(batch, "level", levels[r->level]);
-    put_pair(batch, "area", r->area == NULL ? "call" : r->area);
-    if (r->area == NULL)
-        put_call(batch, r);
-    else
-        put_pair(batch, "message", r->texts);
-    put(batch, "}\n", 2);
 }
 
 static struct log_ring *first_ring(void)
@@ -429,15 +247,17 @@ static struct log_ring *first_ring(void)
 }
 
 /* Rings are never taken off the list, so it can be walked without the lock. */
-static bool drain_rings(struct batch *batch)
+static bool drain_rings(struct log_batch *batch)
 {
     bool found = false;
     for (struct log_ring *ring = first_ring(); ring != NULL;
          ring = ring->next) {
         size_t size;
-        for (const struct record *r; (r = log_ring_peek(ring, &size)) != NULL;
-             found = true) {
-            put_record(batch, r);
+        for (const struct log_record *r;
+             (r = log_ring_peek(ring, &size)) != NULL; found = true) {
+            if (sizeof batch->bytes - batch->size < LOG_LINE_BYTES_MAX)
+                flush(batch);
+            log_line_put(batch, r);
             log_ring_release(ring);
         }
     }
@@ -475,7 +295,7 @@ static void wait_for_lines(bool found)
 
 static void writer_main(void *argument)
 {
-    struct batch *batch = argument;
+    struct log_batch *batch = argument;
     for (bool is_closing = false; !is_closing;) {
         uv_mutex_lock(&the_log.lock);
         is_closing = the_log.is_closing;
@@ -505,7 +325,7 @@ bool log_open(const struct log_options *options, char *error, size_t error_size)
     off_t end = options->path == NULL ? 0 : lseek(the_log.fd, 0, SEEK_END);
     the_log.file_bytes = end < 0 ? 0 : (size_t)end;
     the_log.is_closing = false;
-    struct batch *batch = malloc(sizeof *batch);
+    struct log_batch *batch = malloc(sizeof *batch);
     if (batch == NULL)
         abort();
     batch->size = 0;

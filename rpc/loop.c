@@ -201,7 +201,7 @@ static void set_alarm(struct loop *loop)
                    after_us <= 0 ? 0 : (uint64_t)(after_us + 999) / 1000, 0);
 }
 
-/* --- a pass -------------------------------------------------------------- */
+/* --- a pass --------------------------------------------------------------- */
 
 static void run_flushes(struct loop *loop)
 {
@@ -273,7 +273,7 @@ void loop_remove_flush(struct loop *loop, struct loop_flush *flush)
     }
 }
 
-/* --- posts --------------------------------------------------------------- */
+/* --- posts ---------------------------------------------------------------- */
 
 static struct post *take_posts(struct loop *loop)
 {
@@ -313,7 +313,7 @@ void loop_post(struct loop *loop, void (*fn)(void *argument), void *argument)
         uv_async_send(&loop->wake);
 }
 
-/* --- life ---------------------------------------------------------------- */
+/* --- life ----------------------------------------------------------------- */
 
 static void must(int result)
 {

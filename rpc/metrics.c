@@ -74,8 +74,7 @@ static void *allocate(size_t size)
     return p;
 }
 
-/* --- registering
- * -------------------------------------------------------------- */
+/* --- registering ---------------------------------------------------------- */
 
 static struct family *find_family(const char *name, const char *help,
                                   family_type type)
@@ -200,8 +199,7 @@ void metrics_forget(void *argument)
     leave();
 }
 
-/* --- counting
- * ------------------------------------------------------------------ */
+/* --- counting ------------------------------------------------------------- */
 
 static struct shard *make_shard(void)
 {
@@ -248,8 +246,7 @@ int64_t metrics_value(metric number)
     return sum;
 }
 
-/* --- the scrape
- * ----------------------------------------------------------------- */
+/* --- the scrape ----------------------------------------------------------- */
 
 static void write_name(FILE *to, const struct family *f, const char *suffix,
                        const struct series *s)

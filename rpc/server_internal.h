@@ -84,6 +84,14 @@ struct rpc_server {
 /* The worker of a loop that belongs to a server; NULL for another loop. */
 struct rpc_worker *rpc_worker_of(struct loop *loop);
 
+/* A worker's life; for rpc/server.c.  start and stop run on its thread, drain
+ * may be called from any. */
+void rpc_worker_init(struct rpc_server *server, int index);
+rpc_status rpc_worker_start(struct rpc_worker *worker);
+void rpc_worker_drain(struct rpc_worker *worker);
+void rpc_worker_stop(struct rpc_worker *worker);
+void rpc_worker_finish(struct rpc_worker *worker);
+
 /* The memory budget: false when it is spent, and nothing was taken. */
 bool rpc_worker_take_memory(struct rpc_worker *worker, size_t bytes);
 void rpc_worker_give_memory(struct rpc_worker *worker, size_t bytes);

@@ -8,8 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- sending -----------------------------------------------------------------
- */
+/* --- sending -------------------------------------------------------------- */
 
 void call_send_headers(struct call_state *state)
 {
@@ -85,8 +84,7 @@ rpc_status rpc_send_headers(struct rpc_out *out)
     return RPC_SUCCESS;
 }
 
-/* --- receiving ---------------------------------------------------------------
- */
+/* --- receiving ------------------------------------------------------------ */
 
 void stream_receive(struct call_state *state, const void *bytes, size_t size,
                     size_t window_bytes)

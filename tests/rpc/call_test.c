@@ -119,8 +119,7 @@ static void bytes_that_are_no_message_are_refused(void **state)
     rpc_local_free(local);
 }
 
-/* --- tasks -------------------------------------------------------------------
- */
+/* --- tasks ---------------------------------------------------------------- */
 
 struct task {
     char trace[32];

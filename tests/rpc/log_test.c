@@ -226,8 +226,7 @@ static void a_full_file_is_rotated(void **state)
     json_decref(lines);
 }
 
-/* --- the ring ---------------------------------------------------------------
- */
+/* --- the ring ------------------------------------------------------------- */
 
 static void a_full_ring_drops_and_counts(void **state)
 {
