@@ -44,10 +44,14 @@ const struct guard_limits guard_limits_default = {
     .frame_bytes = 16384,
 };
 
-enum { PREFACE, HEADER, PAD_LENGTH, PAYLOAD };
+enum { PREFACE, HEADER, PAD_LENGTH, LAST_PAD_LENGTH, DEPENDENCY, PAYLOAD };
 
 static const char preface[] = NGHTTP2_CLIENT_MAGIC;
-enum { PREFACE_BYTES = sizeof preface - 1, HEADER_BYTES = 9 };
+enum {
+    PREFACE_BYTES = sizeof preface - 1,
+    HEADER_BYTES = 9,
+    DEPENDENCY_BYTES = 4,
+};
 
 struct frame {
     uint32_t length;
@@ -162,15 +166,16 @@ static struct guard_verdict on_data(struct guard *guard,
 {
     if (has_ended(guard, frame->stream))
         return refuse(NGHTTP2_STREAM_CLOSED, "data_after_end");
-    if (frame->flags & NGHTTP2_FLAG_END_STREAM) {
+    bool is_last = (frame->flags & NGHTTP2_FLAG_END_STREAM) != 0;
+    if (is_last)
         stream_ended(guard, frame->stream);
+    if (frame->flags & NGHTTP2_FLAG_PADDED) {
+        if (frame->length == 0)
+            return refuse(NGHTTP2_FRAME_SIZE_ERROR, "padding");
+        guard->stage = is_last ? LAST_PAD_LENGTH : PAD_LENGTH;
         return fine;
     }
-    if (frame->flags & NGHTTP2_FLAG_PADDED && frame->length > 0) {
-        guard->stage = PAD_LENGTH;
-        return fine;
-    }
-    return count_data(guard, frame->length);
+    return is_last ? fine : count_data(guard, frame->length);
 }
 
 /* HEADERS on a stream that is not new are trailers, of which there is one a
@@ -285,11 +290,25 @@ static struct guard_verdict on_odd_frame(struct guard *guard,
     return fine;
 }
 
+/* nghttp2 does not look at PRIORITY once priorities are declined, but two
+ * mistakes stay errors (RFC 9113 6.3, RFC 7540 5.3.1). */
+static struct guard_verdict on_priority(struct guard *guard,
+                                        const struct frame *frame)
+{
+    if (frame->stream == 0)
+        return refuse(NGHTTP2_PROTOCOL_ERROR, "priority_of_connection");
+    if (frame->length >= DEPENDENCY_BYTES) {
+        guard->stage = DEPENDENCY;
+        guard->priority_stream = frame->stream;
+    }
+    return on_odd_frame(guard, frame);
+}
+
 static struct guard_verdict (*const on_frame[])(struct guard *,
                                                 const struct frame *) = {
     [NGHTTP2_DATA] = on_data,
     [NGHTTP2_HEADERS] = on_headers,
-    [NGHTTP2_PRIORITY] = on_odd_frame,
+    [NGHTTP2_PRIORITY] = on_priority,
     [NGHTTP2_RST_STREAM] = on_rst_stream,
     [NGHTTP2_SETTINGS] = on_settings,
     [NGHTTP2_PUSH_PROMISE] = on_odd_frame, /* nghttp2 ends the connection */
@@ -300,6 +319,13 @@ static struct guard_verdict (*const on_frame[])(struct guard *,
 };
 enum { KNOWN_TYPES = sizeof on_frame / sizeof on_frame[0] };
 
+/* Without the reserved bit. */
+static uint32_t stream_in(const uint8_t bytes[4])
+{
+    return (uint32_t)(bytes[0] & 0x7f) << 24 | bytes[1] << 16 | bytes[2] << 8 |
+           bytes[3];
+}
+
 static struct guard_verdict begin_frame(struct guard *guard,
                                         const uint8_t header[9], int64_t now_us)
 {
@@ -307,8 +333,7 @@ static struct guard_verdict begin_frame(struct guard *guard,
         .length = (uint32_t)header[0] << 16 | header[1] << 8 | header[2],
         .type = header[3],
         .flags = header[4],
-        .stream = (uint32_t)(header[5] & 0x7f) << 24 | header[6] << 16 |
-                  header[7] << 8 | header[8],
+        .stream = stream_in(header + 5),
         .now_us = now_us,
     };
     if (frame.length > guard->limits->frame_bytes)
@@ -320,14 +345,22 @@ static struct guard_verdict begin_frame(struct guard *guard,
     return on_frame[frame.type](guard, &frame);
 }
 
+static void use_payload(struct guard *guard, size_t used)
+{
+    guard->payload_left -= (uint32_t)used;
+    if (guard->payload_left == 0)
+        guard->stage = HEADER;
+}
+
 /* Takes one byte of a PADDED DATA frame. */
 static struct guard_verdict feed_pad_length(struct guard *guard, uint8_t pad)
 {
-    guard->payload_left--;
-    guard->stage = guard->payload_left > 0 ? PAYLOAD : HEADER;
-    if (pad >= guard->payload_left)
-        return count_data(guard, 0);
-    return count_data(guard, guard->payload_left - pad);
+    bool is_last = guard->stage == LAST_PAD_LENGTH;
+    guard->stage = PAYLOAD;
+    use_payload(guard, 1);
+    if (pad > guard->payload_left)
+        return refuse(NGHTTP2_PROTOCOL_ERROR, "padding");
+    return is_last ? fine : count_data(guard, guard->payload_left - pad);
 }
 
 /* Each feed_ function takes from the front of `bytes` and says in *used how
@@ -366,6 +399,26 @@ static struct guard_verdict feed_header(struct guard *guard,
     return begin_frame(guard, guard->header, now_us);
 }
 
+/* The stream that a PRIORITY frame names; the header is not needed any more. */
+static struct guard_verdict feed_dependency(struct guard *guard,
+                                            const uint8_t *bytes, size_t size,
+                                            size_t *used)
+{
+    size_t left = DEPENDENCY_BYTES - guard->have;
+    *used = size < left ? size : left;
+    memcpy(guard->header + guard->have, bytes, *used);
+    guard->have += *used;
+    if (guard->have == DEPENDENCY_BYTES)
+        guard->stage = PAYLOAD;
+    use_payload(guard, *used);
+    if (guard->have < DEPENDENCY_BYTES)
+        return fine;
+    guard->have = 0;
+    if (stream_in(guard->header) == guard->priority_stream)
+        return refuse(NGHTTP2_PROTOCOL_ERROR, "priority_of_itself");
+    return fine;
+}
+
 static struct guard_verdict feed_some(struct guard *guard, const uint8_t *bytes,
                                       size_t size, int64_t now_us, size_t *used)
 {
@@ -375,13 +428,14 @@ static struct guard_verdict feed_some(struct guard *guard, const uint8_t *bytes,
     case HEADER:
         return feed_header(guard, bytes, size, now_us, used);
     case PAD_LENGTH:
+    case LAST_PAD_LENGTH:
         *used = 1;
         return feed_pad_length(guard, bytes[0]);
+    case DEPENDENCY:
+        return feed_dependency(guard, bytes, size, used);
     default:
         *used = size < guard->payload_left ? size : guard->payload_left;
-        guard->payload_left -= *used;
-        if (guard->payload_left == 0)
-            guard->stage = HEADER;
+        use_payload(guard, *used);
         return fine;
     }
 }

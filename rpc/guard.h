@@ -10,10 +10,12 @@
  * HTTP/2 lets a client make a server work at no cost of its own: open and reset
  * streams, ping, send empty frames.  nghttp2 bounds some of that and leaves the
  * rest to its user.  The guard reads only the 9-byte frame headers (and the pad
- * length of DATA) and keeps counters; it has no I/O, no clock and no memory but
- * the struct, and it does not judge what nghttp2 judges well.
+ * length of DATA, and whom PRIORITY depends on) and keeps counters; it has no
+ * I/O, no clock and no memory but the struct, and it does not judge what
+ * nghttp2 judges well.
  *
- *   preface(24) -> header(9) -> [pad length(1)] -> payload -> header ...
+ *   preface(24) -> header(9) -> [pad length(1), dependency(4)] -> payload ->
+ * ...
  *
  * Any of these may be split anywhere over the calls of guard_feed(). */
 
@@ -71,6 +73,7 @@ struct guard {
     uint8_t have; /* bytes of the preface or header so far */
     uint8_t header[9];
     uint32_t payload_left;
+    uint32_t priority_stream; /* whose PRIORITY frame is being read */
 
     /* A bucket is the time at which it is empty again. */
     int64_t resets_received_us;

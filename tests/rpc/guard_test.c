@@ -191,6 +191,38 @@ static void padding_does_not_hide_empty_data(void **state)
     assert_refused(&c, NGHTTP2_ENHANCE_YOUR_CALM, "empty_data_flood");
 }
 
+static void padding_longer_than_its_frame_is_refused(void **state)
+{
+    (void)state;
+    for (uint8_t flags = NGHTTP2_FLAG_PADDED;
+         flags <= (NGHTTP2_FLAG_PADDED | NGHTTP2_FLAG_END_STREAM); flags++) {
+        struct client c = greeted();
+        frame_padded(&c, NGHTTP2_DATA, flags, 1, 10, 9);
+        assert_fine(&c);
+        c = greeted();
+        frame_padded(&c, NGHTTP2_DATA, flags, 1, 10, 10);
+        assert_refused(&c, NGHTTP2_PROTOCOL_ERROR, "padding");
+        c = greeted();
+        frame(&c, NGHTTP2_DATA, flags, 1, 0);
+        assert_refused(&c, NGHTTP2_FRAME_SIZE_ERROR, "padding");
+    }
+}
+
+static void a_priority_needs_a_stream_that_is_not_itself(void **state)
+{
+    (void)state;
+    struct client c = greeted();
+    frame(&c, NGHTTP2_PRIORITY, 0, 0, 5);
+    assert_refused(&c, NGHTTP2_PROTOCOL_ERROR, "priority_of_connection");
+    c = greeted();
+    feed(&c, "\0\0\5\2\0\0\0\1\7\0\0\1\5\x10", 14);
+    feed(&c, "\0\0\5\2\0\0\0\1\7\x80\0", 11);
+    feed(&c, "\1", 1);
+    assert_fine(&c);
+    feed(&c, "\7", 1);
+    assert_refused(&c, NGHTTP2_PROTOCOL_ERROR, "priority_of_itself");
+}
+
 static void a_bucket_refills_with_time(void **state)
 {
     (void)state;
@@ -387,6 +419,8 @@ int main(void)
         cmocka_unit_test(an_oversized_frame_is_refused_by_its_header),
         cmocka_unit_test(each_flood_is_stopped_at_its_limit),
         cmocka_unit_test(padding_does_not_hide_empty_data),
+        cmocka_unit_test(padding_longer_than_its_frame_is_refused),
+        cmocka_unit_test(a_priority_needs_a_stream_that_is_not_itself),
         cmocka_unit_test(a_bucket_refills_with_time),
         cmocka_unit_test(resets_at_the_allowed_rate_go_on_for_ever),
         cmocka_unit_test(provoked_resets_are_counted),
