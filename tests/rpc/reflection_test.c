@@ -171,6 +171,18 @@ static void a_symbol_brings_its_file_and_what_that_imports(void **state)
     assert_memory_equal(first->data, "\x0a\x1btests/rpc/testservice.proto", 29);
 }
 
+/* Else grpcurl shows the details of an error as bytes. */
+static void the_details_of_a_status_are_told(void **state)
+{
+    ServerReflectionRequest req = SERVER_REFLECTION_REQUEST_INIT;
+    req.message_request_case =
+        SERVER_REFLECTION_REQUEST_FILE_CONTAINING_SYMBOL_CASE;
+    req.file_containing_symbol = "google.rpc.BadRequest";
+    ServerReflectionResponse *res = ask(*state, v1, &req);
+    assert_int_equal(res->message_response_case,
+                     SERVER_REFLECTION_RESPONSE_FILE_DESCRIPTOR_RESPONSE_CASE);
+}
+
 static void what_is_not_there_is_an_error_in_the_answer(void **state)
 {
     ServerReflectionRequest req = SERVER_REFLECTION_REQUEST_INIT;
@@ -233,6 +245,7 @@ int main(void)
     const struct CMUnitTest served[] = {
         SERVED(both_versions_list_all_services),
         SERVED(a_symbol_brings_its_file_and_what_that_imports),
+        SERVED(the_details_of_a_status_are_told),
         SERVED(what_is_not_there_is_an_error_in_the_answer),
         SERVED(extensions_are_told),
         cmocka_unit_test(a_server_without_reflection_has_no_such_service),
