@@ -45,6 +45,9 @@ target_link_libraries(dbkit PRIVATE prbal_warnings PUBLIC db prbal_test_sql)
 foreach(test ${db_tests})
   prbal_test(${test} db dbkit)
 endforeach()
+add_dependencies(db_sql2c_test sql2c)
+target_compile_definitions(db_sql2c_test PRIVATE
+  PRBAL_SQL2C="$<TARGET_FILE:sql2c>")
 # Every statement of services/ against the migrated schema: `ninja check-sql`.
 add_executable(check_sql tests/db/check_sql.c)
 target_link_libraries(check_sql PRIVATE dbkit prbal_sql prbal_warnings)

@@ -94,9 +94,8 @@ db_arg db_enum(const ProtobufCEnumDescriptor *type, int value);
  * null for an empty list: a filter that is not there. */
 db_arg db_enums(struct arena *arena, const ProtobufCEnumDescriptor *type,
                 const void *values, size_t count);
-db_arg db_enums_or_all(struct arena *arena,
-                       const ProtobufCEnumDescriptor *type, const void *values,
-                       size_t count);
+db_arg db_enums_or_all(struct arena *arena, const ProtobufCEnumDescriptor *type,
+                       const void *values, size_t count);
 
 #define DB_ARGS(...)               \
     (const db_arg[]){__VA_ARGS__}, \

@@ -14,6 +14,7 @@ static void on_changed(struct link *link)
     struct lane *lane = link_owner(link);
     switch (link_state_of(link)) {
     case LINK_UP:
+        pool_hurry(lane->pool);
         lane_flush(lane);
         return;
     case LINK_CONNECTING: /* was lost, and is tried at once: what waits, waits

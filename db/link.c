@@ -607,6 +607,12 @@ void link_close(struct link *link)
     disconnect(link);
 }
 
+void link_hurry(struct link *link)
+{
+    if (link->state == LINK_WAITING)
+        loop_timer_start(link->options.loop, &link->timer, 0);
+}
+
 link_state link_state_of(const struct link *link)
 {
     return link->state;

@@ -41,6 +41,7 @@ void link_destroy(struct link *link);
 
 void link_open(struct link *link);  /* harmless unless closed */
 void link_close(struct link *link); /* what is on its way becomes LOST */
+void link_hurry(struct link *link); /* one that waits is tried at once */
 link_state link_state_of(const struct link *link);
 void *link_owner(const struct link *link);
 

@@ -113,6 +113,15 @@ bool db_pool_is_up(const struct db_pool *pool)
     return link_state_of(pool->reads[0].link) == LINK_UP;
 }
 
+void pool_hurry(struct db_pool *pool)
+{
+    for (int i = 0; i < READ_LANES; i++)
+        if (pool->reads[i].link != NULL)
+            link_hurry(pool->reads[i].link);
+    if (pool->writes.link != NULL)
+        link_hurry(pool->writes.link);
+}
+
 bool pool_is_down(const struct db_pool *pool)
 {
     return link_state_of(pool->reads[0].link) == LINK_WAITING;

@@ -50,6 +50,8 @@ struct link *pool_link(struct db_pool *pool, struct link_options options);
 
 /* UNAVAILABLE, come back later. */
 rpc_status pool_unavailable(struct rpc_call *call);
+/* A link has come up: the others need not wait any longer. */
+void pool_hurry(struct db_pool *pool);
 bool pool_is_down(const struct db_pool *pool);
 
 /* The entry of a query; it moves when another one is asked for. */

@@ -42,15 +42,23 @@ static rpc_status read_backend(struct rpc_call *call, void *argument)
     return db_one(call->db, &test_backend, &part, DB_NONE);
 }
 
+static rpc_status write_nothing(struct rpc_call *call, void *argument)
+{
+    Part *part;
+    (void)argument;
+    return db_find(call->db, &test_item_add, &part, db_int(0), db_int(0));
+}
+
 static void come_back(struct dbkit *t)
 {
     int64_t end_us = clock_monotonic_us() + 20 * 1000000;
-    while (dbkit_run(t, read_backend, NULL).code != RPC_OK ||
-           PQstatus(t->pg) != CONNECTION_OK) {
+    do {
         assert_true(clock_monotonic_us() < end_us);
-        PQreset(t->pg);
         dbkit_idle(t, 20);
-    }
+        PQreset(t->pg);
+    } while (PQstatus(t->pg) != CONNECTION_OK ||
+             dbkit_run(t, read_backend, NULL).code != RPC_OK ||
+             dbkit_run(t, write_nothing, NULL).code != RPC_OK);
 }
 
 /* PostgreSQL ends all connections when one of its processes is killed. */
