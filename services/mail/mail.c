@@ -1,5 +1,6 @@
 #include "services/mail/mail.h"
 
+#include "rpc/log.h"
 #include "rpc/server.h"
 #include "services/app.h"
 
@@ -40,15 +41,20 @@ static struct letter *letter_create(const struct mail *mail)
 static void deliver(struct rpc_call *call, void *argument)
 {
     struct letter *letter = argument;
-    adapter()->send(call, &letter->mail);
+    rpc_status status = adapter()->send(call, &letter->mail);
+    if (status.code != RPC_OK)
+        log_text(LOG_ERROR, "mail", "%s: a mail was not sent: %s",
+                 adapter()->name, status.message);
     free(letter);
 }
 
 static void post(struct rpc_call *call, void *argument)
 {
     struct letter *letter = letter_create(argument);
-    if (rpc_task(call->server, call->loop, deliver, letter) == NULL)
-        free(letter);
+    if (rpc_task(call->server, call->loop, deliver, letter) != NULL)
+        return;
+    log_text(LOG_ERROR, "mail", "no coroutine to send a mail with");
+    free(letter);
 }
 
 static bool is_printable(const char *text)

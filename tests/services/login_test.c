@@ -2,6 +2,7 @@
  * try. */
 #include "prbal/v1/auth.rpc.h"
 #include "prbal/v1/user.rpc.h"
+#include "rpc/clock.h"
 #include "tests/testkit/testkit.h"
 
 #include <argon2.h>
@@ -125,6 +126,33 @@ static void a_wrong_password_and_an_unknown_name_are_told_alike(void **state)
     assert_string_equal(wrong.status.message, unknown.status.message);
     assert_int_equal(wrong.details_size, unknown.details_size);
     assert_memory_equal(wrong.details, unknown.details, wrong.details_size);
+}
+
+static int64_t time_login(fixture *t, const char *identifier)
+{
+    sql(t, "delete from login_throttle");
+    int64_t start_us = clock_monotonic_us();
+    assert_code(login(t, identifier, "not this one 1"), RPC_UNAUTHENTICATED);
+    return clock_monotonic_us() - start_us;
+}
+
+/* Both spend a whole Argon2id: a hash that could not be read would be refused
+ * a hundred times faster.  The quickest of some tries is compared, side by
+ * side. */
+static void an_unknown_name_takes_as_long_as_a_wrong_password(void **state)
+{
+    fixture *t = *state;
+    struct person who = with_password(t);
+    assert_ok(login(t, who.email, PASSWORD)); /* stores a full-price hash */
+    int64_t wrong_us = INT64_MAX, unknown_us = INT64_MAX;
+    for (int i = 0; i < 4; i++) {
+        int64_t us = time_login(t, who.email);
+        wrong_us = us < wrong_us ? us : wrong_us;
+        us = time_login(t, "nobody@example.org");
+        unknown_us = us < unknown_us ? us : unknown_us;
+    }
+    assert_true(unknown_us > wrong_us / 3);
+    assert_true(wrong_us > unknown_us / 3);
 }
 
 static void an_account_without_a_password_cannot_be_opened_by_one(void **state)
@@ -378,6 +406,7 @@ TEST_MAIN("login", CASE(an_address_and_a_user_name_open_in_any_case),
           CASE(a_phone_number_opens_once_it_is_verified),
           CASE(the_tokens_open_the_account),
           CASE(a_wrong_password_and_an_unknown_name_are_told_alike),
+          CASE(an_unknown_name_takes_as_long_as_a_wrong_password),
           CASE(an_account_without_a_password_cannot_be_opened_by_one),
           CASE(an_unverified_account_gets_pending_tokens),
           CASE(a_closed_account_says_so_only_to_its_owner),
