@@ -1,7 +1,7 @@
 /* Walks a decoded message along the tables of its rules.
  *
  * The recursion goes no deeper than the decoder lets a message nest, and there
- * only where rules are: some 300 bytes of stack a level. */
+ * only where rules are: some 400 bytes of stack a level. */
 #include "rpc/validate.h"
 
 #include "rpc/call.h"
