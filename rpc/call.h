@@ -28,7 +28,7 @@ struct rpc_call {
     struct arena *arena;
     struct db *db; /* set by the server's begin hook; rpc/ never looks in */
     struct loop *loop;
-    struct rpc_server *server; /* NULL in a bare task */
+    struct rpc_server *server;       /* NULL in a bare task */
     const struct rpc_method *method; /* NULL in a task */
     struct rpc_caller caller;
     const char *request_id; /* never NULL */
@@ -93,13 +93,13 @@ const char *rpc_metadata(const struct rpc_call *call, const char *name,
                          size_t *size);
 
 /* Response metadata, sent with the headers or with the trailers.  Names are of
- * lower case letters, digits and "_.-", and do not begin with "grpc-".  One that
- * ends in "-bin" takes any bytes; in another one what is not printable ASCII
- * becomes '?'.  Copied. */
+ * lower case letters, digits and "_.-", and do not begin with "grpc-".  One
+ * that ends in "-bin" takes any bytes; in another one what is not printable
+ * ASCII becomes '?'.  Copied. */
 void rpc_set_header(struct rpc_call *call, const char *name, const void *value,
                     size_t size);
-void rpc_set_trailer(struct rpc_call *call, const char *name,
-                     const void *value, size_t size);
+void rpc_set_trailer(struct rpc_call *call, const char *name, const void *value,
+                     size_t size);
 
 /* True once the server is going down: long streams should say goodbye. */
 bool rpc_is_draining(const struct rpc_call *call);

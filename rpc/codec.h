@@ -55,7 +55,8 @@ ProtobufCMessage *codec_copy(struct arena *arena,
 
 /* Reading by descriptor.  codec_is_set() is presence as the wire has it: a
  * proto3 optional, oneof member or message by its case or pointer; a plain
- * scalar when it is not its zero value; a repeated field when it has members. */
+ * scalar when it is not its zero value; a repeated field when it has members.
+ */
 int codec_is_set(const ProtobufCMessage *message,
                  const ProtobufCFieldDescriptor *field);
 

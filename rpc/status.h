@@ -38,11 +38,11 @@ typedef struct {
 
 /* Returns from the enclosing function when `expression` fails.  The only macro
  * in Prbal that hides control flow. */
-#define TRY(expression)                                                        \
-    do {                                                                       \
-        rpc_status try_status_ = (expression);                                 \
-        if (try_status_.code != RPC_OK)                                        \
-            return try_status_;                                                \
+#define TRY(expression)                        \
+    do {                                       \
+        rpc_status try_status_ = (expression); \
+        if (try_status_.code != RPC_OK)        \
+            return try_status_;                \
     } while (0)
 
 /* "NOT_FOUND" for 5; "UNKNOWN" for a number that is no code. */
