@@ -486,18 +486,29 @@ void rpc_transport_writable(struct rpc_transport *transport)
 
 /* --- ending --------------------------------------------------------------- */
 
-void rpc_end(struct rpc_call *call, rpc_code code, const char *message)
+static void end_with(struct rpc_call *call, rpc_status status)
 {
     struct call_state *state = call_state_of(call);
-    if (call->ended.code != RPC_OK)
-        return;
-    call->ended = (rpc_status){code, arena_strdup(call->arena, message)};
+    call->ended = status;
     if (call->co != NULL)
         co_wake(call->co);
     else if (state->phase == CALL_HEADERS && call->transport == NULL)
         call_state_give(state); /* nobody has counted it yet */
     else
         refuse(state, call->ended);
+}
+
+void rpc_end(struct rpc_call *call, rpc_code code, const char *message)
+{
+    if (call->ended.code == RPC_OK)
+        end_with(call, (rpc_status){code, arena_strdup(call->arena, message)});
+}
+
+void rpc_end_reason(struct rpc_call *call, rpc_code code, const char *reason,
+                    const char *message)
+{
+    if (call->ended.code == RPC_OK)
+        end_with(call, rpc_fail_reason(call, code, reason, "%s", message));
 }
 
 static void on_deadline(struct loop_timer *timer)

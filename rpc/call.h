@@ -63,6 +63,10 @@ rpc_status rpc_alive(const struct rpc_call *call);
  * first end wins. */
 void rpc_end(struct rpc_call *call, rpc_code code, const char *message);
 
+/* The same with a google.rpc.ErrorInfo, as rpc_fail_reason() makes it. */
+void rpc_end_reason(struct rpc_call *call, rpc_code code, const char *reason,
+                    const char *message);
+
 /* Suspends. */
 rpc_status rpc_sleep(struct rpc_call *call, int64_t ms);
 

@@ -126,7 +126,7 @@ void hub_end_stream(struct hub_stream *stream, rpc_code code,
                     const char *reason, const char *message)
 {
     if (stream->call != NULL) { /* its coroutine lets go of the stream */
-        rpc_end(stream->call, code, message);
+        rpc_end_reason(stream->call, code, reason, message);
         return;
     }
     rpc_tail_end_reason(stream->tail, code, reason, message);

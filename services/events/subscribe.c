@@ -154,22 +154,30 @@ static rpc_status catch_up(struct rpc_call *call, struct rpc_out *out,
                      : skip_to_end(call, out, position);
 }
 
+/* Everything before the stream is live. */
+static rpc_status begin(struct rpc_call *call, const SubscribeRequest *req,
+                        struct rpc_out *out, const struct hub_stream *stream,
+                        int64_t *position)
+{
+    EventCursorRow cursor;
+    TRY(read_cursor(call, &cursor));
+    TRY(send_connected(call, out, cursor.last_seq));
+
+    *position = cursor.last_seq;
+    if (req->_resume_after_case == SUBSCRIBE_REQUEST_RESUME_AFTER_CASE) {
+        *position = req->resume_after;
+        TRY(catch_up(call, out, stream, &cursor, position));
+    }
+    return send_caught_up(out, *position);
+}
+
 rpc_status event_subscribe(struct rpc_call *call, const SubscribeRequest *req,
                            struct rpc_out *out)
 {
     struct hub_stream *stream;
     TRY(hub_add(call, topics_of(req), &stream));
-
-    EventCursorRow cursor;
-    TRY(read_cursor(call, &cursor));
-    TRY(send_connected(call, out, cursor.last_seq));
-
-    int64_t position = cursor.last_seq;
-    if (req->_resume_after_case == SUBSCRIBE_REQUEST_RESUME_AFTER_CASE) {
-        position = req->resume_after;
-        TRY(catch_up(call, out, stream, &cursor, &position));
-    }
-    TRY(send_caught_up(out, position));
+    int64_t position;
+    TRY(begin(call, req, out, stream, &position));
     hub_go_live(stream, out, position);
     return RPC_SUCCESS;
 }

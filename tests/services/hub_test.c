@@ -488,6 +488,30 @@ static void a_session_that_ends_takes_its_streams_along(void **state)
     rpc_local_free(foreign);
 }
 
+/* 400 events of 4 KB, which nobody reads: the handler waits in the middle of
+ * the backlog when the session ends. */
+static void a_session_that_ends_stops_the_backlog(void **state)
+{
+    fixture *t = *state;
+    struct person who = person(t, USER_TYPE_SEEKER);
+    sql(t, "insert into user_event_cursor values ('%s', 400, 0)", who.user_id);
+    sql(t,
+        "insert into user_event (user_id, seq, topic, payload) select '%s', n, "
+        "'BID', '\\xc2028320'::bytea || '\\x0a8020'::bytea || "
+        "convert_to(repeat('x', 4096), 'UTF8') from generate_series(1, 400) n",
+        who.user_id);
+    struct rpc_local *stream = resume(t, &who, 0);
+    while (rpc_local_queued(stream) < 200 * 1024)
+        run_for(t, 10);
+    sql(t,
+        "update session set revoked_at = now(), revoke_reason = 'LOGOUT' "
+        "where session_id = '%s'",
+        who.session_id);
+    await_end(t, stream, 5000);
+    assert_reason(last_words(t, stream), RPC_UNAUTHENTICATED, "SESSION_ENDED");
+    rpc_local_free(stream);
+}
+
 static void nobody_subscribes_without_a_token(void **state)
 {
     fixture *t = *state;
@@ -512,4 +536,5 @@ TEST_MAIN("hub", TEST(a_stream_begins_now),
           TEST(a_full_stream_goes_on_when_it_is_read),
           TEST(a_stream_ends_with_its_token),
           TEST(a_session_that_ends_takes_its_streams_along),
+          TEST(a_session_that_ends_stops_the_backlog),
           TEST(nobody_subscribes_without_a_token))
