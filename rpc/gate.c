@@ -3,9 +3,11 @@
  * rule, and nobody may spend another one's tokens. */
 #include "rpc/call_state.h"
 
+#include "rpc/forwarded.h"
 #include "rpc/hash.h"
 #include "rpc/limiter.h"
 #include "rpc/metrics.h"
+#include "rpc/peers.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -27,6 +29,20 @@ static void take_request_id(struct rpc_call *call)
         call->request_id = given;
     rpc_set_header(call, "x-request-id", call->request_id,
                    strlen(call->request_id));
+}
+
+/* Behind a proxy every connection has the proxy's address: limits and logs
+ * need the client's. */
+static void take_forwarded_peer(struct call_state *state)
+{
+    uint32_t proxies = state->call.server->options.proxies;
+    struct sockaddr_storage peer;
+    if (proxies == 0 || !forwarded_peer(state->head.metadata, proxies, &peer))
+        return;
+    char *text = arena_alloc(state->call.arena, PEER_TEXT_BYTES);
+    peer_format(&peer, text);
+    state->call.peer = text;
+    state->head.peer_key = peer_key(&peer);
 }
 
 static rpc_status find_method(struct call_state *state)
@@ -263,6 +279,7 @@ static void register_refusals(void)
 rpc_status gate_pass(struct call_state *state)
 {
     take_request_id(&state->call);
+    take_forwarded_peer(state);
     for (int i = 0; i < STEPS; i++) {
         rpc_status status = steps[i].check(state);
         if (status.code == RPC_OK)

@@ -30,7 +30,8 @@ static void fill_options(struct rpc_server_options *o)
     default_to(&o->header_bytes_max, 8 * 1024);
     default_to(&o->streams_max, 128);
     default_to(&o->connections_max, 10000);
-    default_to(&o->connections_per_ip_max, 256);
+    default_to(&o->connections_per_ip_max,
+               o->proxies > 0 ? o->connections_max : 256);
     default_to(&o->calls_in_flight_max, 10000);
     default_to(&o->drain_ms, 30000);
     default_to(&o->unary_ms_max, 60000);

@@ -38,7 +38,10 @@ struct rpc_server_options {
     uint32_t header_bytes_max;       /* 8 KiB, counted as in RFC 9113 6.5.2 */
     uint32_t streams_max;            /* 128 per connection */
     uint32_t connections_max;        /* 10,000, and below the fd limit */
-    uint32_t connections_per_ip_max; /* 256 */
+    uint32_t connections_per_ip_max; /* 256; behind proxies any number */
+    /* Trusted proxies in a row before the server, each of which appends to
+     * x-forwarded-for; the client's address is taken from there.  0 = none. */
+    uint32_t proxies;
     uint32_t calls_in_flight_max;    /* 10,000: then RESOURCE_EXHAUSTED */
     uint64_t memory_bytes_max;       /* 512 MiB of bodies, queues and arenas */
     uint32_t drain_ms;               /* 30,000 */

@@ -99,7 +99,9 @@ struct rpc_server_options app_server_options(struct app *app)
         .message_bytes_max = (uint32_t)config->message_bytes,
         .streams_max = (uint32_t)config->streams,
         .connections_max = (uint32_t)config->connections,
-        .connections_per_ip_max = (uint32_t)config->connections_per_ip,
+        .connections_per_ip_max =
+            config->proxies > 0 ? 0 : (uint32_t)config->connections_per_ip,
+        .proxies = (uint32_t)config->proxies,
         .calls_in_flight_max = (uint32_t)config->calls_in_flight,
         .memory_bytes_max = (uint64_t)config->memory_bytes,
         .drain_ms = (uint32_t)config->drain_ms,

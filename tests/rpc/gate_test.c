@@ -168,6 +168,37 @@ static void one_caller_too_many_calls_an_hour(void **state)
     here_stop((void **)&t);
 }
 
+static struct rpc_reply echo_from(fixture *t, const char *address)
+{
+    struct rpc_header headers[] = {{"x-forwarded-for", address}, {NULL}};
+    EchoRequest req = ECHO_REQUEST_INIT;
+    return here_call(t, TEST_ECHO, headers, &req);
+}
+
+static void behind_a_proxy_each_client_has_its_own_bucket(void **state)
+{
+    (void)state;
+    fixture *t = here_start(
+        (struct rpc_server_options){.hooks.authenticate = authenticate,
+                                    .anonymous_per_hour = 1,
+                                    .proxies = 1});
+    assert_code(echo_from(t, "203.0.113.1"), RPC_OK);
+    assert_code(echo_from(t, "203.0.113.2"), RPC_OK);
+    assert_code(echo_from(t, "203.0.113.1"), RPC_RESOURCE_EXHAUSTED);
+    assert_code(echo_from(t, "9.9.9.9, 203.0.113.2"), RPC_RESOURCE_EXHAUSTED);
+    here_stop((void **)&t);
+}
+
+static void without_proxies_the_header_is_not_believed(void **state)
+{
+    (void)state;
+    fixture *t = here_start((struct rpc_server_options){
+        .hooks.authenticate = authenticate, .anonymous_per_hour = 1});
+    assert_code(echo_from(t, "203.0.113.1"), RPC_OK);
+    assert_code(echo_from(t, "203.0.113.2"), RPC_RESOURCE_EXHAUSTED);
+    here_stop((void **)&t);
+}
+
 static void more_calls_in_flight_than_allowed_are_refused(void **state)
 {
     (void)state;
@@ -210,6 +241,8 @@ int main(void)
         CASE(a_deadline_that_has_passed_starts_nothing),
         CASE(the_burst_of_a_bucket_passes_and_then_a_caller_waits),
         cmocka_unit_test(one_caller_too_many_calls_an_hour),
+        cmocka_unit_test(behind_a_proxy_each_client_has_its_own_bucket),
+        cmocka_unit_test(without_proxies_the_header_is_not_believed),
         cmocka_unit_test(more_calls_in_flight_than_allowed_are_refused),
         cmocka_unit_test(a_request_beyond_the_memory_budget_is_refused),
     };
