@@ -58,6 +58,14 @@ rpc_status patch_check(struct rpc_call *call, struct patch patch)
     return RPC_SUCCESS;
 }
 
+bool patch_touches(struct patch patch, const char *name)
+{
+    const field_type *field = protobuf_c_message_descriptor_get_field_by_name(
+        patch.request->descriptor, name);
+    assert(field != NULL);
+    return touches(patch, field);
+}
+
 bool patch_touches_only(struct patch patch, const char *name)
 {
     const ProtobufCMessageDescriptor *type = patch.request->descriptor;

@@ -23,6 +23,8 @@ struct patch {
 /* INVALID_ARGUMENT on update_mask when it names what no patch can touch. */
 rpc_status patch_check(struct rpc_call *call, struct patch patch);
 
+bool patch_touches(struct patch patch, const char *field);
+
 /* False when the patch touches anything but `field`. */
 bool patch_touches_only(struct patch patch, const char *field);
 

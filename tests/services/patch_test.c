@@ -139,7 +139,7 @@ static void a_mask_that_names_no_field_is_refused(void **state)
     (void)state;
 }
 
-static void a_patch_knows_whether_it_touches_one_field_alone(void **state)
+static void a_patch_knows_what_it_touches(void **state)
 {
     struct update u = fresh();
     struct patch patch = {&u.req.base, NULL};
@@ -147,8 +147,11 @@ static void a_patch_knows_whether_it_touches_one_field_alone(void **state)
     u.req._description_case = UPDATE_SERVICE_REQUEST_DESCRIPTION_CASE;
     u.req.description = "new";
     assert_true(patch_touches_only(patch, "description"));
+    assert_true(patch_touches(patch, "description"));
+    assert_false(patch_touches(patch, "title"));
     set_title(&u, "new title");
     assert_false(patch_touches_only(patch, "description"));
+    assert_true(patch_touches(patch, "title"));
     (void)state;
 }
 
@@ -184,7 +187,7 @@ int main(void)
         cmocka_unit_test(what_a_mask_names_but_nobody_set_is_cleared),
         cmocka_unit_test(the_id_of_the_object_is_never_part_of_the_patch),
         cmocka_unit_test(a_mask_that_names_no_field_is_refused),
-        cmocka_unit_test(a_patch_knows_whether_it_touches_one_field_alone),
+        cmocka_unit_test(a_patch_knows_what_it_touches),
         cmocka_unit_test(an_object_is_filled_from_the_request_that_makes_it),
     };
     return cmocka_run_group_tests_name("patch", tests, NULL, NULL);
