@@ -323,6 +323,21 @@ static const void *detail(struct arena *arena, struct rpc_reply reply,
     return NULL;
 }
 
+static bool violates(struct arena *arena, struct rpc_reply reply,
+                     const char *field)
+{
+    const BadRequest *bad = detail(arena, reply, BAD_REQUEST_DESCRIPTOR);
+    for (size_t i = 0; bad != NULL && i < bad->n_field_violations; i++)
+        if (strcmp(bad->field_violations[i]->field, field) == 0)
+            return true;
+    return false;
+}
+
+bool reply_violates(fixture *t, struct rpc_reply reply, const char *field)
+{
+    return violates(t->arena, reply, field);
+}
+
 const char *reply_reason(fixture *t, struct rpc_reply reply)
 {
     const ErrorInfo *info = detail(t->arena, reply, ERROR_INFO_DESCRIPTOR);
@@ -360,10 +375,7 @@ void kit_assert_field(struct rpc_reply reply, const char *field,
     char what[512];
     kit_assert_code(reply, RPC_INVALID_ARGUMENT, file, line);
     struct arena *arena = arena_create();
-    const BadRequest *bad = detail(arena, reply, BAD_REQUEST_DESCRIPTOR);
-    bool found = false;
-    for (size_t i = 0; bad != NULL && i < bad->n_field_violations; i++)
-        found |= strcmp(bad->field_violations[i]->field, field) == 0;
+    bool found = violates(arena, reply, field);
     arena_destroy(arena);
     snprintf(what, sizeof what, "no violation of \"%s\" (%s)", field,
              reply.status.message);

@@ -7,6 +7,7 @@
 #include <google/protobuf/timestamp.pb-c.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -105,6 +106,9 @@ void kit_assert_reason(struct rpc_reply reply, rpc_code want_code,
                        const char *want_reason, const char *file, int line);
 void kit_assert_field(struct rpc_reply reply, const char *field,
                       const char *file, int line);
+
+/* Whether the details have a violation of this field. */
+bool reply_violates(fixture *t, struct rpc_reply reply, const char *field);
 
 /* "" when the details have no ErrorInfo, or no such key in its metadata. */
 const char *reply_reason(fixture *t, struct rpc_reply reply);
