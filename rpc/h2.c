@@ -402,8 +402,8 @@ static void on_goaway_sent(struct conn *conn)
 {
     conn->goaway_sent = true;
     if (conn->drain == H2_NOTICED && conn->refusal == NULL)
-        check(nghttp2_submit_ping(conn->session, NGHTTP2_FLAG_NONE,
-                                  drain_ping));
+        check(
+            nghttp2_submit_ping(conn->session, NGHTTP2_FLAG_NONE, drain_ping));
 }
 
 static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame,

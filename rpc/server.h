@@ -42,9 +42,9 @@ struct rpc_server_options {
     /* Trusted proxies in a row before the server, each of which appends to
      * x-forwarded-for; the client's address is taken from there.  0 = none. */
     uint32_t proxies;
-    uint32_t calls_in_flight_max;    /* 10,000: then RESOURCE_EXHAUSTED */
-    uint64_t memory_bytes_max;       /* 512 MiB of bodies, queues and arenas */
-    uint32_t drain_ms;               /* 30,000 */
+    uint32_t calls_in_flight_max; /* 10,000: then RESOURCE_EXHAUSTED */
+    uint64_t memory_bytes_max;    /* 512 MiB of bodies, queues and arenas */
+    uint32_t drain_ms;            /* 30,000 */
     /* How long the server still takes calls after health has turned
      * NOT_SERVING, so that load balancers look away first; here 0 means not at
      * all. */
