@@ -258,6 +258,61 @@ static void a_full_lane_refuses_at_once(void **state)
     assert_int_equal(refused, MANY - 1024);
 }
 
+static rpc_status prepared_count(struct rpc_call *call, void *argument)
+{
+    Part *part;
+    TRY(db_one(call->db, &test_prepared, &part, db_bool(true)));
+    *(int64_t *)argument = part->amount;
+    return RPC_SUCCESS;
+}
+
+static rpc_status insert_in_transaction(struct rpc_call *call, void *argument)
+{
+    struct db *tx;
+    TRY(db_begin(call->db, &tx));
+    TRY(db_exec(tx, &test_item_insert, NULL, db_int(*(int *)argument),
+                db_text("item"), db_int(1)));
+    return db_commit(tx);
+}
+
+static void a_statement_is_prepared_once_a_link(void **state)
+{
+    struct dbkit *t = *state;
+    int64_t before = 0, after = 0;
+    assert_ok(dbkit_run(t, prepared_count, &before));
+    assert_ok(dbkit_run(t, prepared_count, &before));
+    for (int i = 0; i < 10; i++)
+        assert_ok(dbkit_run(t, prepared_count, &after));
+    assert_true(after > 0);
+    assert_int_equal(after, before);
+}
+
+/* As behind a proxy that keeps no names: nothing stays at the server. */
+static void without_names_all_is_the_same(void **state)
+{
+    struct dbkit *t = *state;
+    static struct division divisions[CALLS];
+    struct insert in = {1};
+    int two = 2;
+    int64_t prepared = -1;
+    struct dbkit *plain =
+        dbkit_create(&(struct db_pool_options){.url = scratch_url(t->scratch)});
+    for (int i = 0; i < CALLS; i++)
+        divisions[i] = (struct division){i, i % 2, -1};
+    divide_all(plain, divisions);
+    for (int i = 0; i < CALLS; i++) {
+        assert_code(tasks[i].status, i % 2 ? RPC_OK : RPC_INVALID_ARGUMENT);
+        if (i % 2)
+            assert_int_equal(divisions[i].quotient, i);
+    }
+    assert_ok(dbkit_run(plain, insert, &in));
+    assert_code(dbkit_run(plain, insert, &in), RPC_ALREADY_EXISTS);
+    assert_ok(dbkit_run(plain, insert_in_transaction, &two));
+    assert_ok(dbkit_run(plain, prepared_count, &prepared));
+    assert_int_equal(prepared, 0);
+    dbkit_destroy(plain);
+}
+
 static rpc_status end_while_reading(struct rpc_call *call, void *argument)
 {
     Part *part;
@@ -323,6 +378,8 @@ int main(void)
         TEST(a_write_that_waits_for_a_lock_holds_up_nobody),
         TEST(a_changed_row_type_is_planned_again),
         TEST(links_are_set_up_for_the_server),
+        TEST(a_statement_is_prepared_once_a_link),
+        TEST(without_names_all_is_the_same),
         TEST(a_full_lane_refuses_at_once),
         TEST(a_call_that_has_ended_gets_its_end),
         TEST(a_slow_read_whose_call_ends_is_left_behind),

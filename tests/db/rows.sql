@@ -160,3 +160,6 @@ select name, amount
 
 -- name: test_changing :one Part
 select amount from test_changing limit 1;
+
+-- name: test_prepared :one Part
+select count(*)::int8 as amount from pg_prepared_statements where $1::bool;
