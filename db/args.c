@@ -243,7 +243,8 @@ static rpc_status put_time(struct slot *s, int64_t wall_us)
         return put(s, bytes, 8, true);
     char *text = arena_alloc(s->call->arena, ROOM);
     type_timestamp_text(bytes, 8, text);
-    return put_text(s, strcat(text, "Z"));
+    text[strlen(text)] = 'Z'; /* the arena's memory is zero behind it */
+    return put_text(s, text);
 }
 
 /* ----------------------------------------------------------------- arrays */

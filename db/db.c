@@ -37,7 +37,7 @@ static rpc_status plan_for(struct db *db, const struct db_query *query,
 {
     struct description *d = pool_description(db->pool, query);
     if (d->plan == NULL || !row_plan_fits(d->plan, result)) {
-        char error[256];
+        char error[256] = "";
         free(d->plan);
         d->plan = row_plan_create(query, result, error, sizeof error);
         if (d->plan == NULL) {

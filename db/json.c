@@ -7,7 +7,6 @@
 #include <google/protobuf/struct.pb-c.h>
 #include <google/protobuf/timestamp.pb-c.h>
 #include <jansson.h>
-#include <stdio.h>
 #include <string.h>
 
 static bool refuse(struct column_reader *r, const char *problem)
@@ -39,60 +38,79 @@ static bool is_shallow(const char *text, size_t size)
 
 /* --------------------------------------------------------------- Timestamp */
 
-static bool in_range(int value, int low, int high)
+/* Reads exactly `digits` digits, then `after` when that is not NUL. */
+static bool take_number(const char **p, int digits, char after, int low,
+                        int high, int *value)
 {
-    return value >= low && value <= high;
+    *value = 0;
+    for (int i = 0; i < digits; i++, (*p)++) {
+        if (**p < '0' || **p > '9')
+            return false;
+        *value = *value * 10 + (**p - '0');
+    }
+    if (after != '\0' && *(*p)++ != after)
+        return false;
+    return *value >= low && *value <= high;
 }
 
 /* ".123456789" */
-static const char *parse_fraction(const char *p, int32_t *nanos)
+static void take_fraction(const char **p, int32_t *nanos)
 {
     int32_t unit = 100000000;
     *nanos = 0;
-    if (*p != '.')
-        return p;
-    for (p++; *p >= '0' && *p <= '9'; p++, unit /= 10)
-        *nanos += (*p - '0') * unit;
-    return p;
+    if (**p != '.')
+        return;
+    for ((*p)++; **p >= '0' && **p <= '9'; (*p)++, unit /= 10)
+        *nanos += (**p - '0') * unit;
 }
 
 /* "Z", "+05:30", and PostgreSQL's "+00". */
-static bool parse_zone(const char *p, int *offset_s)
+static bool take_zone(const char **p, int64_t *offset_s)
 {
-    int hours, minutes = 0, used = 0, more = 0;
+    int hours, minutes = 0;
+    char sign = *(*p)++;
     *offset_s = 0;
-    if ((*p == 'Z' || *p == 'z') && p[1] == '\0')
+    if (sign == 'Z' || sign == 'z')
         return true;
-    if ((*p != '+' && *p != '-') || sscanf(p + 1, "%2d%n", &hours, &used) != 1)
+    if ((sign != '+' && sign != '-') || !take_number(p, 2, '\0', 0, 18, &hours))
         return false;
-    const char *rest = p + 1 + used;
-    if (*rest == ':' && sscanf(rest, ":%2d%n", &minutes, &more) != 1)
+    if (**p == ':') {
+        (*p)++;
+        if (!take_number(p, 2, '\0', 0, 59, &minutes))
+            return false;
+    }
+    *offset_s = (int64_t)(hours * 3600 + minutes * 60) * (sign == '-' ? -1 : 1);
+    return true;
+}
+
+static bool take_moment(const char *p, Google__Protobuf__Timestamp *t)
+{
+    int year, month, day, hour, minute, second;
+    int64_t offset_s;
+    if (!take_number(&p, 4, '-', 1, 9999, &year) ||
+        !take_number(&p, 2, '-', 1, 12, &month) ||
+        !take_number(&p, 2, '\0', 1, 31, &day))
         return false;
-    if (rest[more] != '\0' || !in_range(hours, 0, 18) ||
-        !in_range(minutes, 0, 59))
+    if (*p != 'T' && *p != 't' && *p != ' ')
         return false;
-    *offset_s = (hours * 3600 + minutes * 60) * (*p == '-' ? -1 : 1);
+    p++;
+    if (!take_number(&p, 2, ':', 0, 23, &hour) ||
+        !take_number(&p, 2, ':', 0, 59, &minute) ||
+        !take_number(&p, 2, '\0', 0, 60, &second))
+        return false;
+    take_fraction(&p, &t->nanos);
+    if (!take_zone(&p, &offset_s) || *p != '\0')
+        return false;
+    t->seconds = type_days_from_civil(year, month, day) * 86400 +
+                 (int64_t)(hour * 3600 + minute * 60 + second) - offset_s;
     return true;
 }
 
 bool column_rfc3339(struct column_reader *r, const char *text,
                     ProtobufCMessage *timestamp)
 {
-    Google__Protobuf__Timestamp *t = (void *)timestamp;
-    int year, month, day, hour, minute, second, offset_s, used = 0;
-    char between;
-    if (sscanf(text, "%4d-%2d-%2d%c%2d:%2d:%2d%n", &year, &month, &day,
-               &between, &hour, &minute, &second, &used) != 7)
-        return refuse(r, "a time that is not RFC 3339");
-    const char *zone = parse_fraction(text + used, &t->nanos);
-    if (strchr("Tt ", between) == NULL || !in_range(year, 1, 9999) ||
-        !in_range(month, 1, 12) || !in_range(day, 1, 31) ||
-        !in_range(hour, 0, 23) || !in_range(minute, 0, 59) ||
-        !in_range(second, 0, 60) || !parse_zone(zone, &offset_s))
-        return refuse(r, "a time that is not RFC 3339");
-    t->seconds = type_days_from_civil(year, month, day) * 86400 + hour * 3600 +
-                 minute * 60 + second - offset_s;
-    return true;
+    return take_moment(text, (Google__Protobuf__Timestamp *)timestamp) ||
+           refuse(r, "a time that is not RFC 3339");
 }
 
 /* ----------------------------------------------------------- Struct, Value */
@@ -226,6 +244,13 @@ static bool into_bool(struct column_reader *r, const json_t *json, void *at)
     return true;
 }
 
+static int hex_digit(char c)
+{
+    static const char digits[] = "0123456789abcdef";
+    const char *at = c == '\0' ? NULL : strchr(digits, c);
+    return at == NULL ? -1 : (int)(at - digits);
+}
+
 /* bytea inside json is PostgreSQL's "\x6869". */
 static bool into_bytes(struct column_reader *r, const char *text, void *at)
 {
@@ -235,10 +260,11 @@ static bool into_bytes(struct column_reader *r, const char *text, void *at)
         return refuse(r, "JSON that is not a bytea");
     data->data = arena_alloc(r->arena, digits / 2);
     for (data->len = 0; data->len < digits / 2; data->len++) {
-        unsigned byte;
-        if (sscanf(text + 2 + 2 * data->len, "%2x", &byte) != 1)
+        int high = hex_digit(text[2 + 2 * data->len]);
+        int low = hex_digit(text[3 + 2 * data->len]);
+        if (high < 0 || low < 0)
             return refuse(r, "JSON that is not a bytea");
-        data->data[data->len] = (uint8_t)byte;
+        data->data[data->len] = (uint8_t)(high << 4 | low);
     }
     return true;
 }

@@ -140,14 +140,15 @@ int64_t type_days_from_civil(int64_t year, int month, int day)
     return era * 146097 + of_era - 719468;
 }
 
-static int write_date(int64_t days, char *text, size_t room)
+/* The year before 1 is 1 BC, which is written behind date and time. */
+static int write_date(int64_t days, char *text, size_t room, const char **era)
 {
     int64_t year;
     int month, day;
     type_civil_from_days(days, &year, &month, &day);
-    return snprintf(text, room, "%04" PRId64 "-%02d-%02d%s",
-                    year > 0 ? year : 1 - year, month, day,
-                    year > 0 ? "" : " BC");
+    *era = year > 0 ? "" : " BC";
+    return snprintf(text, room, "%04" PRId64 "-%02d-%02d",
+                    year > 0 ? year : 1 - year, month, day);
 }
 
 static int write_time(int64_t us, char *text, size_t room)
@@ -169,10 +170,14 @@ bool type_date_text(const void *bytes, size_t size, char *text)
     if (size != 4)
         return false;
     int32_t days = (int32_t)type_get32(bytes);
-    if (days == INT32_MAX || days == INT32_MIN)
+    if (days == INT32_MAX || days == INT32_MIN) {
         snprintf(text, TYPE_DATE_TEXT, "%sinfinity", days < 0 ? "-" : "");
-    else
-        write_date(days + type_epoch_s / 86400, text, TYPE_DATE_TEXT);
+        return true;
+    }
+    const char *era;
+    int used =
+        write_date(days + type_epoch_s / 86400, text, TYPE_DATE_TEXT, &era);
+    memcpy(text + used, era, strlen(era) + 1);
     return true;
 }
 
@@ -199,9 +204,12 @@ bool type_timestamp_text(const void *bytes, size_t size, char *text)
     }
     int64_t day_us = 86400 * type_us;
     int64_t days = us / day_us - (us % day_us < 0);
-    int used = write_date(days + type_epoch_s / 86400, text, TYPE_DATE_TEXT);
+    const char *era;
+    int used =
+        write_date(days + type_epoch_s / 86400, text, TYPE_DATE_TEXT, &era);
     text[used++] = ' ';
-    write_time(us - days * day_us, text + used, TYPE_TIME_TEXT);
+    used += write_time(us - days * day_us, text + used, TYPE_TIME_TEXT);
+    memcpy(text + used, era, strlen(era) + 1);
     return true;
 }
 
@@ -265,8 +273,9 @@ bool type_numeric_text(const void *bytes, size_t size, char *text)
     if (!numeric_is_sound(b, size))
         return false;
     unsigned sign = type_get16(b + 4);
-    if (numeric_name(sign) != NULL) {
-        strcpy(text, numeric_name(sign));
+    const char *name = numeric_name(sign);
+    if (name != NULL) {
+        memcpy(text, name, strlen(name) + 1);
         return true;
     }
     if (sign == NUMERIC_NEGATIVE)

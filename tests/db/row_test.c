@@ -247,6 +247,9 @@ static void dates_and_times_come_as_iso_texts(void **state)
         dbkit_one(t, &test_timestamp, &row, db_text("1969-12-31 23:59:59.25")));
     assert_string_equal(row->text, "1969-12-31 23:59:59.25");
     assert_ok(
+        dbkit_one(t, &test_timestamp, &row, db_text("0044-03-15 12:00:00 BC")));
+    assert_string_equal(row->text, "0044-03-15 12:00:00 BC");
+    assert_ok(
         dbkit_one(t, &test_date, &row, db_text("0044-03-15 BC"), db_null()));
     assert_string_equal(row->text, "0044-03-15 BC");
 }
@@ -427,6 +430,12 @@ static void json_that_does_not_fit_is_an_error(void **state)
                                         "{\"mood\": \"SAD\"}",
                                         "{\"time\": \"yesterday\"}",
                                         "{\"time\": \"2026-13-01T00:00:00Z\"}",
+                                        "{\"time\": \"2026-01-01T 1:00:00Z\"}",
+                                        "{\"time\": \"2026-01-01T00:00:00\"}",
+                                        "{\"time\": \"2026-01-01T00:00:00+5\"}",
+                                        "{\"time\": \"2026-01-01T00:00:00Zx\"}",
+                                        "{\"raw\": \"\\\\x0\"}",
+                                        "{\"raw\": \"\\\\xzz\"}",
                                         "{\"parts\": {}}",
                                         "{\"inner\": []}"};
     struct dbkit *t = *state;
