@@ -24,18 +24,7 @@ enum {
     TLS_RECORD_HANDSHAKE = 0x16,
 };
 
-static int64_t now_us(const struct conn *conn)
-{
-    return loop_now_us(conn->net->worker->loop);
-}
-
-static const struct rpc_server_options *options_of(const struct conn *conn)
-{
-    return &conn->net->worker->server->options;
-}
-
-/* --- life -------------------------------------------------------------------
- */
+/* --- life --- */
 
 static void on_poll(uv_poll_t *poll, int status, int events);
 
@@ -93,8 +82,7 @@ void conn_close(struct conn *conn)
     net_leave(conn->net, conn->key);
 }
 
-/* --- what is waited for ------------------------------------------------------
- */
+/* --- what is waited for --- */
 
 static bool may_read(const struct conn *conn)
 {
@@ -117,8 +105,7 @@ static void set_interest(struct conn *conn, bool writable)
         abort(); /* only a wrong handle or fd can do that */
 }
 
-/* --- the socket, in clear text or not ----------------------------------------
- */
+/* --- the socket, in clear text or not --- */
 
 static tls_result receive(struct conn *conn, uint8_t *bytes, size_t size,
                           size_t *count)
@@ -149,8 +136,7 @@ static tls_result transmit(struct conn *conn, const uint8_t *bytes, size_t size,
     return errno == EAGAIN || errno == EINTR ? TLS_WANT_WRITE : TLS_CLOSED;
 }
 
-/* --- writing ----------------------------------------------------------------
- */
+/* --- writing --- */
 
 void conn_mark_dirty(struct conn *conn)
 {
@@ -169,7 +155,7 @@ static void linger(struct conn *conn)
     h2_close(conn);
     shutdown(conn->fd, SHUT_WR);
     conn->stage = CONN_LINGERING;
-    conn->lingering_us = now_us(conn);
+    conn->lingering_us = conn_now_us(conn);
     set_interest(conn, false);
 }
 
@@ -187,7 +173,7 @@ static bool send_bytes(struct conn *conn, const uint8_t *bytes, size_t size,
         if (result != TLS_DONE)
             return false;
         *sent += count;
-        conn->progress_us = now_us(conn);
+        conn->progress_us = conn_now_us(conn);
         metrics_add(conn->net->sent_bytes, (int64_t)count);
     }
     return true;
@@ -196,7 +182,7 @@ static bool send_bytes(struct conn *conn, const uint8_t *bytes, size_t size,
 static void block(struct conn *conn)
 {
     if (!conn->is_blocked)
-        conn->progress_us = now_us(conn);
+        conn->progress_us = conn_now_us(conn);
     conn->is_blocked = true;
     set_interest(conn, true);
 }
@@ -274,8 +260,7 @@ void conn_flush_all(struct rpc_net_worker *net)
     }
 }
 
-/* --- reading -----------------------------------------------------------------
- */
+/* --- reading --- */
 
 static void start_talking(struct conn *conn)
 {
@@ -298,7 +283,7 @@ static void read_frames(struct conn *conn)
             conn_close(conn);
             return;
         }
-        conn->received_us = now_us(conn);
+        conn->received_us = conn_now_us(conn);
         metrics_add(conn->net->received_bytes, (int64_t)count);
     } while (conn->stage == CONN_TALKING && conn->refusal == NULL &&
              conn->tls != NULL && tls_has_pending(conn->tls));
@@ -399,8 +384,7 @@ static void on_poll(uv_poll_t *poll, int status, int events)
         conn_mark_dirty(conn);
 }
 
-/* --- taking over
- * -------------------------------------------------------------- */
+/* --- taking over --- */
 
 /* Small writes go out at once, since we gather them ourselves; a peer that
  * vanished without a word is noticed by unacknowledged data, as gRFC A18 asks.
@@ -425,9 +409,9 @@ void conn_adopt(struct rpc_net_worker *net, int fd, rpc_listen_mode mode,
     conn->references = 1; /* the poll handle's */
     conn->key = peer_key(from);
     peer_format(from, conn->peer);
-    conn->opened_us = now_us(conn);
+    conn->opened_us = conn_now_us(conn);
     conn->received_us = conn->progress_us = conn->opened_us;
-    set_socket_options(fd, from, options_of(conn)->keepalive_timeout_ms);
+    set_socket_options(fd, from, conn_options(conn)->keepalive_timeout_ms);
     if (uv_poll_init(loop_uv(net->worker->loop), &conn->poll, fd) != 0)
         abort(); /* epoll refuses only what is no socket */
     conn->poll.data = conn;
@@ -442,8 +426,7 @@ void conn_adopt(struct rpc_net_worker *net, int fd, rpc_listen_mode mode,
         start_talking(conn);
 }
 
-/* --- time limits
- * -------------------------------------------------------------- */
+/* --- time limits --- */
 
 static bool is_overdue(int64_t since_us, uint32_t limit_ms, int64_t at_us)
 {
@@ -458,7 +441,7 @@ static void evict(struct conn *conn, const char *reason)
 
 void conn_sweep(struct conn *conn, int64_t at_us)
 {
-    const struct rpc_server_options *options = options_of(conn);
+    const struct rpc_server_options *options = conn_options(conn);
     if (conn->stage == CONN_LINGERING) {
         if (at_us - conn->lingering_us >= LINGER_US)
             conn_close(conn);

@@ -68,6 +68,18 @@ struct conn {
     int64_t idle_us;          /* since when there is no stream */
 };
 
+/* The time of this pass. */
+static inline int64_t conn_now_us(const struct conn *conn)
+{
+    return loop_now_us(conn->net->worker->loop);
+}
+
+static inline const struct rpc_server_options *conn_options(
+    const struct conn *conn)
+{
+    return &conn->net->worker->server->options;
+}
+
 /* Takes over an accepted socket, on the worker's thread. */
 void conn_adopt(struct rpc_net_worker *net, int fd, rpc_listen_mode mode,
                 const struct sockaddr_storage *from);

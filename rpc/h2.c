@@ -24,217 +24,24 @@ enum {
     OUTBOUND_FRAMES_MAX = 1000,
     /* How long the last streams may take to arrive when draining. */
     DRAIN_NOTICE_US = 1000000,
-    BODY_BYTES_FREE = 4096,
 };
 
 /* Tells the drain's PING from the keepalive's. */
 static const uint8_t drain_ping[8] = "drain";
-
-static int64_t now_us(const struct conn *conn)
-{
-    return loop_now_us(conn->net->worker->loop);
-}
-
-static const struct rpc_server_options *options_of(const struct conn *conn)
-{
-    return &conn->net->worker->server->options;
-}
-
-static void check(int outcome)
-{
-    if (outcome == NGHTTP2_ERR_NOMEM)
-        abort();
-}
-
-/* --- the fields of a header block
- * ---------------------------------------------- */
-
-/* What is stored never exceeds the limit on what is counted, since counting
- * adds 32 for each field. */
-static struct h2_fields *fields_create(struct rpc_net_worker *net)
-{
-    struct h2_fields *fields = pool_alloc(net->pool, sizeof *fields);
-    fields->bytes_capacity = net->worker->server->options.header_bytes_max;
-    fields->bytes = pool_alloc(net->pool, fields->bytes_capacity);
-    return fields;
-}
-
-/* A block that nghttp2 dropped as malformed leaves its fields behind. */
-static struct h2_fields *fields_take(struct conn *conn)
-{
-    struct rpc_net_worker *net = conn->net;
-    struct h2_fields *fields = conn->fields;
-    if (fields == NULL) {
-        fields = net->spare_fields;
-        net->spare_fields = NULL;
-    }
-    if (fields == NULL)
-        fields = fields_create(net);
-    fields->count = fields->seen = 0;
-    fields->list_bytes = fields->bytes_used = 0;
-    fields->is_too_large = false;
-    return fields;
-}
-
-static void fields_free(struct pool *pool, struct h2_fields *fields)
-{
-    if (fields == NULL)
-        return;
-    pool_free(pool, fields->bytes);
-    pool_free(pool, fields);
-}
-
-/* Header blocks are seldom in flight on two connections at once: one spare is
- * enough. */
-static void fields_give(struct conn *conn)
-{
-    struct rpc_net_worker *net = conn->net;
-    if (net->spare_fields == NULL)
-        net->spare_fields = conn->fields;
-    else
-        fields_free(net->pool, conn->fields);
-    conn->fields = NULL;
-}
-
-static char *fields_store(struct h2_fields *fields, const uint8_t *text,
-                          size_t size)
-{
-    char *copy = fields->bytes + fields->bytes_used;
-    memcpy(copy, text, size);
-    copy[size] = '\0';
-    fields->bytes_used += size + 1;
-    return copy;
-}
-
-static void fields_add(struct h2_fields *fields, const uint8_t *name,
-                       size_t name_size, const uint8_t *value,
-                       size_t value_size)
-{
-    assert(fields->count < H2_FIELDS_MAX);
-    assert(fields->bytes_used + name_size + value_size + 2 <=
-           fields->bytes_capacity);
-    fields->fields[fields->count++] = (struct h2_field){
-        .name = fields_store(fields, name, name_size),
-        .value = fields_store(fields, value, value_size),
-        .name_size = (uint32_t)name_size,
-        .value_size = (uint32_t)value_size,
-    };
-}
-
-const struct h2_field *h2_field_find(const struct h2_fields *fields,
-                                     const char *name)
-{
-    size_t size = strlen(name);
-    for (size_t i = 0; i < fields->count; i++)
-        if (fields->fields[i].name_size == size &&
-            memcmp(fields->fields[i].name, name, size) == 0)
-            return &fields->fields[i];
-    return NULL;
-}
-
-/* --- streams
- * -------------------------------------------------------------------- */
-
-static struct h2_stream *stream_create(struct conn *conn,
-                                       const struct h2_wire *wire, int32_t id)
-{
-    struct h2_stream *stream =
-        pool_alloc_zeroed(conn->net->pool, wire->stream_bytes);
-    stream->wire = wire;
-    stream->conn = conn;
-    stream->id = id;
-    stream->next = conn->streams;
-    if (stream->next != NULL)
-        stream->next->previous = stream;
-    conn->streams = stream;
-    conn->stream_count++;
-    check(nghttp2_session_set_stream_user_data(conn->session, id, stream));
-    return stream;
-}
-
-static void stream_unlink(struct h2_stream *stream)
-{
-    struct conn *conn = stream->conn;
-    if (stream->previous != NULL)
-        stream->previous->next = stream->next;
-    else
-        conn->streams = stream->next;
-    if (stream->next != NULL)
-        stream->next->previous = stream->previous;
-    if (--conn->stream_count == 0)
-        conn->idle_us = now_us(conn);
-}
-
-static void orphan_over(void *argument)
-{
-    struct conn *conn = argument;
-    conn->orphan_count--;
-    conn_release(conn);
-}
-
-/* A handler that outlives its stream still holds one of the connection's slots,
- * or resetting streams would be a way round the limit. */
-static void keep_slot(struct h2_stream *stream)
-{
-    struct rpc_call *call = stream->wire->running_call(stream);
-    if (call == NULL)
-        return;
-    conn_hold(stream->conn);
-    stream->conn->orphan_count++;
-    rpc_defer(call, orphan_over, stream->conn);
-}
-
-static void body_free(struct h2_stream *stream);
-
-static void stream_destroy(struct h2_stream *stream)
-{
-    keep_slot(stream);
-    stream_unlink(stream);
-    stream->wire->closed(stream);
-    body_free(stream);
-    pool_free(h2_pool(stream), stream);
-}
-
-/* --- bodies and the memory they hold
- * ------------------------------------------------ */
-
-/* Small ones are not worth counting.  A full budget does not stop a body: the
- * gate refuses new calls then. */
-static void body_charge(struct h2_stream *stream, size_t capacity)
-{
-    struct rpc_worker *worker = stream->conn->net->worker;
-    size_t charge = capacity > BODY_BYTES_FREE ? capacity : 0;
-    struct h2_body *body = &stream->body;
-    if (charge < body->charged_bytes)
-        rpc_worker_give_memory(worker, body->charged_bytes - charge);
-    else if (charge > body->charged_bytes &&
-             !rpc_worker_take_memory(worker, charge - body->charged_bytes))
-        return;
-    body->charged_bytes = charge;
-}
-
-static void body_free(struct h2_stream *stream)
-{
-    stream->conn->queued_bytes -= h2_queued(stream);
-    body_charge(stream, 0);
-    pool_free(h2_pool(stream), stream->body.bytes);
-    stream->body = (struct h2_body){0};
-}
 
 static struct h2_stream *stream_find(struct conn *conn, int32_t id)
 {
     return nghttp2_session_get_stream_user_data(conn->session, id);
 }
 
-/* --- receiving: nghttp2's callbacks
- * ----------------------------------------------- */
+/* --- receiving: nghttp2's callbacks --- */
 
 static int on_begin_headers(nghttp2_session *session,
                             const nghttp2_frame *frame, void *user)
 {
     (void)session;
     struct conn *conn = user;
-    conn->fields = fields_take(conn);
+    conn->fields = h2_fields_take(conn);
     conn->fields->is_request = frame->headers.cat == NGHTTP2_HCAT_REQUEST;
     return 0;
 }
@@ -254,23 +61,23 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame,
     if (fields->list_bytes > H2_HEADER_BYTES_FATAL ||
         ++fields->seen > H2_FIELDS_MAX)
         return NGHTTP2_ERR_CALLBACK_FAILURE;
-    if (fields->list_bytes > options_of(conn)->header_bytes_max)
+    if (fields->list_bytes > conn_options(conn)->header_bytes_max)
         fields->is_too_large = true;
     else if (fields->is_request)
-        fields_add(fields, name, name_size, value, value_size);
+        h2_fields_add(fields, name, name_size, value, value_size);
     return 0;
 }
 
 static void refuse_stream(struct conn *conn, int32_t id)
 {
-    check(nghttp2_submit_rst_stream(conn->session, NGHTTP2_FLAG_NONE, id,
-                                    NGHTTP2_REFUSED_STREAM));
+    h2_check(nghttp2_submit_rst_stream(conn->session, NGHTTP2_FLAG_NONE, id,
+                                       NGHTTP2_REFUSED_STREAM));
 }
 
 static bool has_free_slot(const struct conn *conn)
 {
     return conn->stream_count + conn->orphan_count <
-           options_of(conn)->streams_max;
+           conn_options(conn)->streams_max;
 }
 
 static void on_request(struct conn *conn, const nghttp2_frame *frame)
@@ -281,9 +88,9 @@ static void on_request(struct conn *conn, const nghttp2_frame *frame)
         return;
     }
     struct h2_stream *stream =
-        stream_create(conn, wire_choose(conn->fields), id);
+        h2_stream_create(conn, wire_choose(conn->fields), id);
     stream->is_remote_closed = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
-    stream->progress_us = now_us(conn);
+    stream->progress_us = conn_now_us(conn);
     stream->wire->request(stream, conn->fields);
     if (stream->is_remote_closed)
         stream->wire->half_closed(stream);
@@ -304,7 +111,7 @@ static void on_headers_end(struct conn *conn, const nghttp2_frame *frame)
         on_request(conn, frame);
     else if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM)
         on_end_stream(conn, frame->hd.stream_id);
-    fields_give(conn);
+    h2_fields_give(conn);
 }
 
 static void drain_finally(struct conn *conn);
@@ -344,20 +151,20 @@ static int on_frame_received(nghttp2_session *session,
     return 0;
 }
 
+/* Padding counts against the windows like data (RFC 9113 6.1), and nghttp2
+ * consumes it by itself. */
 static int on_data(nghttp2_session *session, uint8_t flags, int32_t id,
                    const uint8_t *bytes, size_t size, void *user)
 {
     (void)flags;
     struct conn *conn = user;
-    check(nghttp2_session_consume_connection(session, size));
+    h2_check(nghttp2_session_consume_connection(session, size));
     struct h2_stream *stream = stream_find(conn, id);
     if (stream != NULL)
         stream->wire->data(stream, bytes, size);
     return 0;
 }
 
-/* Padding counts against the windows like data (RFC 9113 6.1), and nghttp2
- * consumes it by itself. */
 static int on_stream_close(nghttp2_session *session, int32_t id,
                            uint32_t error_code, void *user)
 {
@@ -365,12 +172,11 @@ static int on_stream_close(nghttp2_session *session, int32_t id,
     (void)error_code;
     struct h2_stream *stream = stream_find(user, id);
     if (stream != NULL)
-        stream_destroy(stream);
+        h2_stream_destroy(stream);
     return 0;
 }
 
-/* --- sending: nghttp2's callbacks
- * --------------------------------------------------- */
+/* --- sending: nghttp2's callbacks --- */
 
 /* The codes that only nghttp2 uses: it resets a stream for what the peer did.
  * Ours are NO_ERROR, CANCEL and REFUSED_STREAM. */
@@ -393,8 +199,8 @@ static void on_answered(struct conn *conn, int32_t id)
         return;
     stream->is_finished = true;
     if (!stream->is_remote_closed)
-        check(nghttp2_submit_rst_stream(conn->session, NGHTTP2_FLAG_NONE, id,
-                                        NGHTTP2_NO_ERROR));
+        h2_check(nghttp2_submit_rst_stream(conn->session, NGHTTP2_FLAG_NONE, id,
+                                           NGHTTP2_NO_ERROR));
 }
 
 /* The drain's PING is queued here and not with the notice: pings overtake. */
@@ -402,7 +208,7 @@ static void on_goaway_sent(struct conn *conn)
 {
     conn->goaway_sent = true;
     if (conn->drain == H2_NOTICED && conn->refusal == NULL)
-        check(
+        h2_check(
             nghttp2_submit_ping(conn->session, NGHTTP2_FLAG_NONE, drain_ping));
 }
 
@@ -420,7 +226,7 @@ static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame,
         break;
     case NGHTTP2_RST_STREAM:
         if (is_provoked(frame->rst_stream.error_code))
-            h2_refuse(conn, guard_reset_sent(&conn->guard, now_us(conn)));
+            h2_refuse(conn, guard_reset_sent(&conn->guard, conn_now_us(conn)));
         return 0;
     case NGHTTP2_GOAWAY:
         on_goaway_sent(conn);
@@ -433,44 +239,7 @@ static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame,
     return 0;
 }
 
-static ssize_t read_body(nghttp2_session *session, int32_t id, uint8_t *bytes,
-                         size_t size, uint32_t *flags,
-                         nghttp2_data_source *source, void *user)
-{
-    (void)session;
-    (void)id;
-    struct h2_stream *stream = source->ptr;
-    struct h2_body *body = &stream->body;
-    size_t count = h2_queued(stream);
-    if (count == 0 && !stream->is_body_ended) {
-        stream->is_deferred = true;
-        return NGHTTP2_ERR_DEFERRED;
-    }
-    if (count > size)
-        count = size;
-    if (count > 0)
-        memcpy(bytes, body->bytes + body->start, count);
-    body->start += count;
-    stream->conn->queued_bytes -= count;
-    stream->progress_us = now_us(user);
-    if (h2_queued(stream) > 0)
-        return (ssize_t)count;
-
-    body_free(stream);
-    if (stream->is_body_ended) {
-        *flags |= NGHTTP2_DATA_FLAG_EOF;
-        if (stream->wire->drained != NULL) {
-            *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
-            stream->wire->drained(stream);
-        }
-    } else {
-        stream->wire->writable(stream);
-    }
-    return (ssize_t)count;
-}
-
-/* --- what all sessions of a loop share
- * ---------------------------------------------- */
+/* --- what all sessions of a loop share --- */
 
 static void *memory_alloc(size_t size, void *pool)
 {
@@ -524,8 +293,8 @@ static void set_options(nghttp2_option *option)
 
 void h2_worker_start(struct rpc_net_worker *net)
 {
-    check(nghttp2_session_callbacks_new(&net->callbacks));
-    check(nghttp2_option_new(&net->option));
+    h2_check(nghttp2_session_callbacks_new(&net->callbacks));
+    h2_check(nghttp2_option_new(&net->option));
     set_callbacks(net->callbacks);
     set_options(net->option);
     net->memory = (nghttp2_mem){
@@ -539,25 +308,24 @@ void h2_worker_start(struct rpc_net_worker *net)
 
 void h2_worker_stop(struct rpc_net_worker *net)
 {
-    fields_free(net->pool, net->spare_fields);
+    h2_fields_free(net->pool, net->spare_fields);
     nghttp2_session_callbacks_del(net->callbacks);
     nghttp2_option_del(net->option);
 }
 
-/* --- life of a session
- * ---------------------------------------------------------------- */
+/* --- life of a session --- */
 
 static void submit_settings(struct conn *conn)
 {
-    const struct rpc_server_options *options = options_of(conn);
+    const struct rpc_server_options *options = conn_options(conn);
     const nghttp2_settings_entry entries[] = {
         {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, options->streams_max},
         {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, options->header_bytes_max},
         {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
     };
-    check(nghttp2_submit_settings(conn->session, NGHTTP2_FLAG_NONE, entries,
-                                  sizeof entries / sizeof entries[0]));
-    check(nghttp2_session_set_local_window_size(
+    h2_check(nghttp2_submit_settings(conn->session, NGHTTP2_FLAG_NONE, entries,
+                                     sizeof entries / sizeof entries[0]));
+    h2_check(nghttp2_session_set_local_window_size(
         conn->session, NGHTTP2_FLAG_NONE, 0, CONNECTION_WINDOW_BYTES));
 }
 
@@ -565,9 +333,9 @@ void h2_open(struct conn *conn)
 {
     struct rpc_net_worker *net = conn->net;
     guard_init(&conn->guard, &net->server->guard_limits);
-    conn->idle_us = now_us(conn);
-    check(nghttp2_session_server_new3(&conn->session, net->callbacks, conn,
-                                      net->option, &net->memory));
+    conn->idle_us = conn_now_us(conn);
+    h2_check(nghttp2_session_server_new3(&conn->session, net->callbacks, conn,
+                                         net->option, &net->memory));
     submit_settings(conn);
     if (net->draining)
         h2_drain_begin(conn, "draining");
@@ -577,8 +345,8 @@ void h2_open(struct conn *conn)
 void h2_close(struct conn *conn)
 {
     while (conn->streams != NULL)
-        stream_destroy(conn->streams);
-    fields_free(conn->net->pool, conn->fields);
+        h2_stream_destroy(conn->streams);
+    h2_fields_free(conn->net->pool, conn->fields);
     conn->fields = NULL;
     nghttp2_session_del(conn->session);
     conn->session = NULL;
@@ -591,7 +359,7 @@ void h2_refuse(struct conn *conn, struct guard_verdict verdict)
     conn->refusal = verdict.reason;
     conn->goaway_sent = false;
     net_count_ended(verdict.reason, conn->peer);
-    check(nghttp2_submit_goaway(
+    h2_check(nghttp2_submit_goaway(
         conn->session, NGHTTP2_FLAG_NONE,
         nghttp2_session_get_last_proc_stream_id(conn->session),
         verdict.error_code, (const uint8_t *)verdict.reason,
@@ -608,7 +376,7 @@ bool h2_receive(struct conn *conn, const uint8_t *bytes, size_t size)
         return true;
     conn_mark_dirty(conn);
     struct guard_verdict verdict =
-        guard_feed(&conn->guard, bytes, size, now_us(conn));
+        guard_feed(&conn->guard, bytes, size, conn_now_us(conn));
     if (verdict.reason != NULL) {
         h2_refuse(conn, verdict);
         return true;
@@ -656,8 +424,7 @@ bool h2_is_flooded(const struct conn *conn)
            OUTBOUND_FRAMES_MAX;
 }
 
-/* --- GOAWAY in two steps (RFC 9113 6.8)
- * ------------------------------------------------- */
+/* --- GOAWAY in two steps (RFC 9113 6.8) --- */
 
 /* Streams that the client opened before it heard of the first step are still
  * served: its answer to the PING comes after them. */
@@ -667,15 +434,15 @@ void h2_drain_begin(struct conn *conn, const char *reason)
         return;
     conn->drain = H2_NOTICED;
     conn->drain_reason = reason;
-    conn->drain_us = now_us(conn);
-    check(nghttp2_submit_shutdown_notice(conn->session));
+    conn->drain_us = conn_now_us(conn);
+    h2_check(nghttp2_submit_shutdown_notice(conn->session));
     conn_mark_dirty(conn);
 }
 
 static void drain_finally(struct conn *conn)
 {
     conn->drain = H2_LEAVING;
-    check(nghttp2_submit_goaway(
+    h2_check(nghttp2_submit_goaway(
         conn->session, NGHTTP2_FLAG_NONE,
         nghttp2_session_get_last_proc_stream_id(conn->session),
         NGHTTP2_NO_ERROR, (const uint8_t *)conn->drain_reason,
@@ -683,8 +450,7 @@ static void drain_finally(struct conn *conn)
     conn_mark_dirty(conn);
 }
 
-/* --- time limits
- * -------------------------------------------------------------------------- */
+/* --- time limits --- */
 
 static bool is_overdue(int64_t since_us, uint32_t limit_ms, int64_t at_us)
 {
@@ -698,14 +464,14 @@ static void reset_stalled(struct conn *conn, int64_t at_us)
     for (struct h2_stream *s = conn->streams, *next; s != NULL; s = next) {
         next = s->next;
         if (h2_queued(s) > 0 &&
-            is_overdue(s->progress_us, options_of(conn)->stall_ms, at_us))
+            is_overdue(s->progress_us, conn_options(conn)->stall_ms, at_us))
             h2_reset(s, NGHTTP2_CANCEL);
     }
 }
 
 static void keep_alive(struct conn *conn, int64_t at_us)
 {
-    const struct rpc_server_options *options = options_of(conn);
+    const struct rpc_server_options *options = conn_options(conn);
     if (conn->ping_us != 0) {
         if (is_overdue(conn->ping_us, options->keepalive_timeout_ms, at_us)) {
             net_count_ended("keepalive_timeout", conn->peer);
@@ -716,7 +482,7 @@ static void keep_alive(struct conn *conn, int64_t at_us)
     if (!is_overdue(conn->received_us, options->keepalive_ms, at_us))
         return;
     conn->ping_us = at_us;
-    check(nghttp2_submit_ping(conn->session, NGHTTP2_FLAG_NONE, NULL));
+    h2_check(nghttp2_submit_ping(conn->session, NGHTTP2_FLAG_NONE, NULL));
     conn_mark_dirty(conn);
 }
 
@@ -725,112 +491,9 @@ void h2_sweep(struct conn *conn, int64_t at_us)
     if (conn->drain == H2_NOTICED && at_us - conn->drain_us >= DRAIN_NOTICE_US)
         drain_finally(conn);
     if (conn->stream_count == 0 &&
-        is_overdue(conn->idle_us, options_of(conn)->idle_ms, at_us))
+        is_overdue(conn->idle_us, conn_options(conn)->idle_ms, at_us))
         h2_drain_begin(conn, "max_idle");
     if (!conn->is_blocked)
         reset_stalled(conn, at_us);
     keep_alive(conn, at_us);
-}
-
-/* --- for the wires
- * ------------------------------------------------------------------------- */
-
-/* A stream that nghttp2 has closed meanwhile is no error: its close callback is
- * on the way. */
-void h2_respond(struct h2_stream *stream, const nghttp2_nv *fields,
-                size_t count, bool with_body)
-{
-    const nghttp2_data_provider body = {
-        .source = {.ptr = stream},
-        .read_callback = read_body,
-    };
-    stream->is_responded = true;
-    check(nghttp2_submit_response(stream->conn->session, stream->id, fields,
-                                  count, with_body ? &body : NULL));
-    conn_mark_dirty(stream->conn);
-}
-
-static size_t grown_capacity(size_t capacity, size_t needed)
-{
-    if (capacity == 0)
-        return needed;
-    while (capacity < needed)
-        capacity *= 2;
-    return capacity;
-}
-
-uint8_t *h2_reserve(struct h2_stream *stream, size_t size)
-{
-    struct h2_body *body = &stream->body;
-    if (body->start > 0 && body->end + size > body->capacity) {
-        memmove(body->bytes, body->bytes + body->start, h2_queued(stream));
-        body->end -= body->start;
-        body->start = 0;
-    }
-    if (body->end + size > body->capacity) {
-        body->capacity = grown_capacity(body->capacity, body->end + size);
-        body_charge(stream, body->capacity);
-        body->bytes =
-            pool_realloc(h2_pool(stream), body->bytes, body->capacity);
-    }
-    return body->bytes + body->end;
-}
-
-static void resume(struct h2_stream *stream)
-{
-    if (!stream->is_deferred)
-        return;
-    stream->is_deferred = false;
-    check(nghttp2_session_resume_data(stream->conn->session, stream->id));
-    conn_mark_dirty(stream->conn);
-}
-
-void h2_commit(struct h2_stream *stream, size_t size)
-{
-    if (h2_queued(stream) == 0)
-        stream->progress_us = now_us(stream->conn);
-    stream->body.end += size;
-    stream->conn->queued_bytes += size;
-    resume(stream);
-}
-
-size_t h2_queued(const struct h2_stream *stream)
-{
-    return stream->body.end - stream->body.start;
-}
-
-void h2_end_body(struct h2_stream *stream)
-{
-    stream->is_body_ended = true;
-    resume(stream);
-}
-
-void h2_send_trailers(struct h2_stream *stream, const nghttp2_nv *fields,
-                      size_t count)
-{
-    check(nghttp2_submit_trailer(stream->conn->session, stream->id, fields,
-                                 count));
-}
-
-void h2_consumed(struct h2_stream *stream, size_t bytes)
-{
-    if (bytes == 0 || stream->is_remote_closed)
-        return; /* nobody needs that window any more */
-    check(nghttp2_session_consume_stream(stream->conn->session, stream->id,
-                                         bytes));
-    conn_mark_dirty(stream->conn);
-}
-
-void h2_reset(struct h2_stream *stream, uint32_t error_code)
-{
-    stream->is_finished = true;
-    check(nghttp2_submit_rst_stream(stream->conn->session, NGHTTP2_FLAG_NONE,
-                                    stream->id, error_code));
-    conn_mark_dirty(stream->conn);
-}
-
-size_t h2_peer_header_bytes_max(const struct h2_stream *stream)
-{
-    return nghttp2_session_get_remote_settings(
-        stream->conn->session, NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE);
 }

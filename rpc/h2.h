@@ -3,11 +3,13 @@
 
 #include "rpc/conn.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 /* HTTP/2 on a connection.  Callbacks of nghttp2 only note, queue and wake;
  * handlers run on their coroutines, later in the pass. */
 
-/* --- for rpc/conn.c ---------------------------------------------------------
- */
+/* --- for rpc/conn.c --- */
 
 void h2_worker_start(struct rpc_net_worker *net);
 void h2_worker_stop(struct rpc_net_worker *net);
@@ -37,8 +39,31 @@ void h2_refuse(struct conn *conn, struct guard_verdict verdict);
 /* Begins the two-step GOAWAY. */
 void h2_drain_begin(struct conn *conn, const char *reason);
 
-/* --- for the wires above
- * ------------------------------------------------------ */
+/* --- between the files of h2 --- */
+
+struct h2_stream;
+struct h2_wire;
+
+/* nghttp2 fails by memory, which ends the process, or because a stream or the
+ * session is going, which its close callback will tell. */
+static inline void h2_check(int outcome)
+{
+    if (outcome == NGHTTP2_ERR_NOMEM)
+        abort();
+}
+
+struct h2_fields *h2_fields_take(struct conn *conn);
+void h2_fields_give(struct conn *conn);
+void h2_fields_free(struct pool *pool, struct h2_fields *fields);
+/* The caller has checked the limits. */
+void h2_fields_add(struct h2_fields *fields, const uint8_t *name,
+                   size_t name_size, const uint8_t *value, size_t value_size);
+
+struct h2_stream *h2_stream_create(struct conn *conn,
+                                   const struct h2_wire *wire, int32_t id);
+void h2_stream_destroy(struct h2_stream *stream);
+
+/* --- for the wires above --- */
 
 /* The fields of a request, in order, pseudo-header fields among them. */
 struct h2_field {
@@ -65,8 +90,22 @@ struct h2_fields {
     struct h2_field fields[H2_FIELDS_MAX];
 };
 
-const struct h2_field *h2_field_find(const struct h2_fields *fields,
-                                     const char *name);
+/* Inline, so that the size of a literal is known while compiling: these run
+ * for every field of every call. */
+static inline bool h2_field_is(const struct h2_field *field, const char *name)
+{
+    size_t size = strlen(name);
+    return field->name_size == size && memcmp(field->name, name, size) == 0;
+}
+
+static inline const struct h2_field *h2_field_find(
+    const struct h2_fields *fields, const char *name)
+{
+    for (size_t i = 0; i < fields->count; i++)
+        if (h2_field_is(&fields->fields[i], name))
+            return &fields->fields[i];
+    return NULL;
+}
 
 /* What is to become of a stream's bytes.  Chosen by content type. */
 struct h2_stream;

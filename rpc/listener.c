@@ -57,8 +57,7 @@ static metric connections_gauge(void)
     return metrics_gauge("grpc_server_connections", "Open connections.", NULL);
 }
 
-/* --- accepting
- * --------------------------------------------------------------------- */
+/* --- accepting --- */
 
 /* The worker with the fewest connections; the earlier one when equal. */
 static struct rpc_net_worker *least_busy(struct rpc_net_server *net)
@@ -200,8 +199,7 @@ static void stop_accepting(struct rpc_net_worker *net)
     }
 }
 
-/* --- workers: struct rpc_net_ops
- * ------------------------------------------------------ */
+/* --- workers: struct rpc_net_ops --- */
 
 static void on_flush(struct loop_flush *flush)
 {
@@ -367,8 +365,7 @@ static const struct rpc_net_ops net_ops = {
     .destroy = destroy,
 };
 
-/* --- setting up
- * ------------------------------------------------------------------------ */
+/* --- setting up --- */
 
 /* As many as the limit on open files allows, after it is raised as far as it
  * goes. */

@@ -37,8 +37,7 @@ static int64_t ended(const char *reason)
         metrics_counter("grpc_server_connections_ended_total", "", label));
 }
 
-/* --- greetings
- * ------------------------------------------------------------------- */
+/* --- greetings --- */
 
 static void a_request_may_come_byte_by_byte(void **state)
 {
@@ -124,8 +123,7 @@ static void a_client_that_does_not_greet_is_dropped(void **state)
     finish(t);
 }
 
-/* --- attacks
- * ------------------------------------------------------------------------ */
+/* --- attacks --- */
 
 static void assert_refused(fixture *t, struct raw *raw, int64_t code,
                            const char *reason)
@@ -309,8 +307,7 @@ static void more_streams_than_announced_end_the_connection(void **state)
     assert_still_serves(t);
 }
 
-/* --- time limits
- * ------------------------------------------------------------------------ */
+/* --- time limits --- */
 
 static void an_idle_connection_is_told_to_go(void **state)
 {
@@ -403,9 +400,7 @@ static void a_peer_that_does_not_read_is_dropped(void **state)
     finish(t);
 }
 
-/* --- places
- * -------------------------------------------------------------------------------
- */
+/* --- places --- */
 
 static void one_address_has_a_limit_of_connections(void **state)
 {
@@ -517,9 +512,7 @@ static void an_ipv6_household_is_one_peer(void **state)
     assert_string_equal(text, "[::ffff:192.0.2.1]:0");
 }
 
-/* --- TLS
- * -------------------------------------------------------------------------------------
- */
+/* --- TLS --- */
 
 static void one_port_takes_tls_and_clear_text(void **state)
 {
@@ -546,9 +539,7 @@ static void one_port_takes_tls_and_clear_text(void **state)
     assert_still_serves(t);
 }
 
-/* --- draining
- * ----------------------------------------------------------------------------------
- */
+/* --- draining --- */
 
 static void *stop_server(void *argument)
 {
@@ -578,6 +569,26 @@ static void a_running_call_survives_the_drain(void **state)
     finish(t);
 }
 
+/* A watch of the server's health is a stream without a coroutine: it must hear
+ * of the drain and not hold it up. */
+static void an_idle_stream_says_goodbye_and_ends(void **state)
+{
+    (void)state;
+    fixture *t = wire_start((struct rpc_server_options){.drain_ms = 60000});
+    struct client_response *r = client_request(
+        t->client, "/grpc.health.v1.Health/Watch", NULL, "\0\0\0\0", 5, true);
+    client_wait_body(t->client, r, 7);
+    assert_memory_equal(r->body, "\0\0\0\0\2\x8\1", 7); /* SERVING */
+    pthread_t thread;
+    pthread_create(&thread, NULL, stop_server, t);
+    client_wait(t->client, r);
+    assert_int_equal(r->body_size, 14);
+    assert_memory_equal(r->body + 7, "\0\0\0\0\2\x8\2", 7);
+    assert_true(client_status(r) >= 0);
+    pthread_join(thread, NULL);
+    finish(t);
+}
+
 static void the_drain_ends_what_does_not_end(void **state)
 {
     (void)state;
@@ -594,9 +605,7 @@ static void the_drain_ends_what_does_not_end(void **state)
     finish(t);
 }
 
-/* --- slots
- * ---------------------------------------------------------------------------------------
- */
+/* --- slots --- */
 
 /* A handler whose work cannot be interrupted: a thread waits for the test. */
 static sem_t stubborn_may_end;
@@ -684,6 +693,7 @@ int main(void)
         cmocka_unit_test(an_ipv6_household_is_one_peer),
         cmocka_unit_test(one_port_takes_tls_and_clear_text),
         cmocka_unit_test(a_running_call_survives_the_drain),
+        cmocka_unit_test(an_idle_stream_says_goodbye_and_ends),
         cmocka_unit_test(the_drain_ends_what_does_not_end),
         cmocka_unit_test(a_handler_that_outlives_its_stream_keeps_the_slot),
     };

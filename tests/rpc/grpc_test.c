@@ -13,8 +13,7 @@ static int start(void **state)
     return 0;
 }
 
-/* --- the four kinds of call
- * ---------------------------------------------------- */
+/* --- the four kinds of call --- */
 
 static void a_unary_call_is_answered_in_three_parts(void **state)
 {
@@ -102,8 +101,7 @@ static void many_calls_share_a_connection(void **state)
     }
 }
 
-/* --- framing
- * --------------------------------------------------------------------- */
+/* --- framing --- */
 
 static void cuts_between_data_frames_mean_nothing(void **state)
 {
@@ -188,8 +186,7 @@ static void an_oversized_prefix_is_refused_before_the_rest(void **state)
                         "a request message may have at most 4194304 bytes");
 }
 
-/* --- request headers
- * ---------------------------------------------------------------- */
+/* --- request headers --- */
 
 static const struct {
     struct rpc_header header;
@@ -292,8 +289,7 @@ static void too_much_metadata_is_refused_with_a_status(void **state)
     assert_echo(t, wire_call(t, TEST_ECHO, NULL, echo_body(t, "x")), "x");
 }
 
-/* --- the end of a call
- * ------------------------------------------------------------------ */
+/* --- the end of a call --- */
 
 static struct bytes fail_body(fixture *t, rpc_code code, const char *message,
                               const char *reason)
@@ -424,8 +420,7 @@ static void response_metadata_is_sent_with_the_headers(void **state)
     assert_int_equal(strlen(request_id), 16);
 }
 
-/* --- compression
- * -------------------------------------------------------------------------- */
+/* --- compression --- */
 
 static void a_compressed_request_is_inflated(void **state)
 {
@@ -525,8 +520,7 @@ static void a_short_answer_is_not_worth_compressing(void **state)
     assert_echo(t, ask_for_gzip(t, "short"), "short");
 }
 
-/* --- flow control and cancellation
- * ---------------------------------------------------------- */
+/* --- flow control and cancellation --- */
 
 static void a_client_with_a_tiny_window_gets_everything(void **state)
 {

@@ -16,8 +16,7 @@
 
 #include <cmocka.h>
 
-/* --- sockets
- * ------------------------------------------------------------------ */
+/* --- sockets --- */
 
 static int connect_tcp(int port)
 {
@@ -48,8 +47,7 @@ static void wait_readable(int fd)
         fail_msg("%s", "the server did not answer in time");
 }
 
-/* --- a session
- * ------------------------------------------------------------------ */
+/* --- a session --- */
 
 enum { RESPONSES_MAX = 512 };
 
@@ -487,8 +485,7 @@ size_t client_frame(uint8_t *out, int flag, const void *message, size_t size)
     return size + 5;
 }
 
-/* --- bytes
- * ------------------------------------------------------------------------ */
+/* --- bytes --- */
 
 struct raw {
     int fd;

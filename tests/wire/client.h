@@ -90,8 +90,7 @@ int client_status(const struct client_response *response);
 /* gRPC's framing around a message. */
 size_t client_frame(uint8_t *out, int flag, const void *message, size_t size);
 
-/* --- bytes instead of a session ---------------------------------------------
- */
+/* --- bytes instead of a session --- */
 
 struct raw;
 

@@ -1,0 +1,61 @@
+#ifndef PRBAL_RPC_GRPC_STREAM_H
+#define PRBAL_RPC_GRPC_STREAM_H
+
+#include "rpc/wire.h"
+
+/* A gRPC call on an HTTP/2 stream, as its three files see it:
+ *
+ *   rpc/grpc_request.c    what comes in: header fields, messages
+ *   rpc/grpc_response.c   the header blocks that go out
+ *   rpc/grpc.c            the transport: what the call asks for, and the end */
+
+enum { GRPC_PREFIX_BYTES = 5 };
+
+/* Header fields for nghttp2, with the texts they point at, as one object of the
+ * loop's pool. */
+struct grpc_block {
+    size_t count;
+    size_t capacity;
+    size_t list_bytes; /* as RFC 9113 6.5.2 counts */
+    char *text;        /* where the next text goes */
+    nghttp2_nv fields[];
+};
+
+struct grpc_stream {
+    struct h2_stream h2; /* first */
+
+    /* The message that is arriving. */
+    uint8_t prefix[GRPC_PREFIX_BYTES];
+    uint8_t prefix_size;
+    uint8_t *message;
+    uint32_t message_size, message_have, message_capacity;
+    uint32_t withheld_bytes; /* of the window, since the last message */
+
+    bool is_broken;              /* what else arrives is not looked at */
+    bool in_gzip;                /* grpc-encoding: gzip */
+    bool out_gzip;               /* the client accepts it */
+    bool tells_accepts;          /* the client spoke of encodings */
+    bool says_proto;             /* content-type ended in +proto */
+    struct grpc_block *trailers; /* NULL: grpc-status 0 and nothing else */
+};
+
+/* Response headers; trailers; and both as one, for when there is no body. */
+struct grpc_block *grpc_build_headers(const struct grpc_stream *stream,
+                                      const struct rpc_field *headers);
+struct grpc_block *grpc_build_trailers(const struct grpc_stream *stream,
+                                       const struct rpc_answer *answer);
+struct grpc_block *grpc_build_trailers_only(const struct grpc_stream *stream,
+                                            const struct rpc_answer *answer);
+extern const nghttp2_nv grpc_status_ok;
+
+/* Begins the call and passes the gate, or answers why not. */
+void grpc_request(struct grpc_stream *stream, const struct h2_fields *fields);
+void grpc_receive(struct grpc_stream *stream, const uint8_t *bytes,
+                  size_t size);
+void grpc_half_closed(struct grpc_stream *stream);
+/* Gives up the message that is arriving. */
+void grpc_drop_message(struct grpc_stream *stream);
+
+extern const struct rpc_transport_ops grpc_ops;
+
+#endif
