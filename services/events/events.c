@@ -14,6 +14,7 @@
  * Lives in the call's arena, as the argument of the transaction's hooks. */
 struct buffer {
     size_t count, capacity;
+    bool is_full; /* more were appended than it takes */
     const char **user_ids;
     const char **topics;
     ProtobufCBinaryData *payloads;
@@ -25,6 +26,9 @@ struct buffer {
 static rpc_status write_events(struct db *tx, void *argument)
 {
     struct buffer *buffer = argument;
+    if (buffer->is_full)
+        return rpc_fail(db_call(tx), RPC_RESOURCE_EXHAUSTED,
+                        "this changes more than can be told at once");
     return db_many(tx, &event_write, &buffer->written_count, &buffer->written,
                    db_texts(buffer->user_ids, buffer->count),
                    db_texts(buffer->topics, buffer->count),
@@ -64,7 +68,6 @@ static void *grown(struct arena *arena, const void *old, size_t count,
 
 static void make_room(struct arena *arena, struct buffer *buffer)
 {
-    assert(buffer->count < EVENTS_PER_TRANSACTION_MAX);
     if (buffer->count < buffer->capacity)
         return;
     size_t n = buffer->count, capacity = n == 0 ? 8 : 2 * n;
@@ -117,6 +120,9 @@ void event_append(struct db *tx, const char *user_id, const Event *event)
     assert(db_is_transaction(tx));
     struct arena *arena = db_call(tx)->arena;
     struct buffer *buffer = buffer_of(tx);
+    buffer->is_full |= buffer->count == EVENTS_PER_TRANSACTION_MAX;
+    if (buffer->is_full)
+        return;
     make_room(arena, buffer);
 
     size_t i = buffer->count++;

@@ -17,6 +17,7 @@
  * All counters of a transaction are bumped last and in one order, so two
  * transactions never wait for each other in a circle because of events. */
 
+/* With more, the commit fails with RESOURCE_EXHAUSTED. */
 enum { EVENTS_PER_TRANSACTION_MAX = 10000 };
 
 /* Puts `event` into the user's log when `tx` commits.  The event is encoded

@@ -152,6 +152,32 @@ static rpc_status write_in_order(struct rpc_call *call, struct work *work)
     return db_commit(tx);
 }
 
+static rpc_status write_too_many(struct rpc_call *call, struct work *work)
+{
+    struct db *tx;
+    TRY(db_begin(call->db, &tx));
+    for (int i = 0; i < EVENTS_PER_TRANSACTION_MAX + work->number; i++)
+        append_bid(tx, work->user_ids[0], "a");
+    return db_commit(tx);
+}
+
+static void a_transaction_has_a_limit_of_events(void **state)
+{
+    fixture *t = *state;
+    struct work work = {.fn = write_too_many, .number = 1};
+    make_people(t, work.user_ids);
+    run_work(t, &work);
+    assert_int_equal(work.code, RPC_RESOURCE_EXHAUSTED);
+    work.number = 0;
+    run_work(t, &work);
+    assert_int_equal(work.code, RPC_OK);
+    assert_int_equal(number(t,
+                            "select last_seq from user_event_cursor where "
+                            "user_id = '%s'",
+                            work.user_ids[0]),
+                     EVENTS_PER_TRANSACTION_MAX);
+}
+
 /* The stored payload of an event, decoded. */
 static const Event *stored_event(fixture *t, const char *user_id, int seq)
 {
@@ -290,5 +316,6 @@ static void trimming_waits_for_no_writer(void **state)
 TEST_MAIN("event", TEST(twenty_writers_leave_no_gap),
           TEST(a_transaction_that_is_rolled_back_tells_nobody),
           TEST(events_of_a_transaction_keep_their_order),
+          TEST(a_transaction_has_a_limit_of_events),
           TEST(a_stored_event_gets_its_number_on_the_wire),
           TEST(only_old_events_are_trimmed), TEST(trimming_waits_for_no_writer))
