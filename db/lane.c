@@ -30,12 +30,14 @@ void lane_init(struct lane *lane, struct db_pool *pool, bool shares)
     lane->pool = pool;
     lane->shares = shares;
     statement_list_init(&lane->queue);
-    lane->link = pool_link(pool, (struct link_options){
-                                     .settings = pool->lane_settings,
-                                     .keeps = true,
-                                     .changed = on_changed,
-                                     .owner = lane,
-                                 });
+    lane->link = pool_link(
+        pool, (struct link_options){
+                  .settings = pool->lane_settings,
+                  .answer_ms = pool->lane_statement_ms + POOL_ANSWER_GRACE_MS,
+                  .keeps = true,
+                  .changed = on_changed,
+                  .owner = lane,
+              });
 }
 
 void lane_finish(struct lane *lane)

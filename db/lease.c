@@ -236,13 +236,15 @@ void leases_init(struct leases *leases, struct db_pool *pool, int count)
         abort();
     for (int i = 0; i < count; i++) {
         leases->all[i].pool = pool;
-        leases->all[i].link =
-            pool_link(pool, (struct link_options){
-                                .settings = pool->lease_settings,
-                                .changed = on_changed,
-                                .finished = on_finished,
-                                .owner = &leases->all[i],
-                            });
+        leases->all[i].link = pool_link(
+            pool, (struct link_options){
+                      .settings = pool->lease_settings,
+                      .answer_ms = pool->options.statement_timeout_ms +
+                                   POOL_ANSWER_GRACE_MS,
+                      .changed = on_changed,
+                      .finished = on_finished,
+                      .owner = &leases->all[i],
+                  });
     }
 }
 

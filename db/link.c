@@ -48,8 +48,9 @@ struct link {
     struct lookup *lookup; /* of the host's address, on its way */
     uv_poll_t *poll; /* freed when closed, which takes a pass of the loop */
     int events;      /* what `poll` waits for */
-    struct loop_timer timer; /* connect timeout, then back-off */
-    int attempts;            /* failed ones in a row */
+    /* Connect timeout, back-off, or the wait for an answer. */
+    struct loop_timer timer;
+    int attempts; /* failed ones in a row */
     char error[256];
     bool doomed; /* PostgreSQL has said that it will close it */
 
@@ -282,13 +283,10 @@ static void disconnect(struct link *link)
 
 /* A link that was up is tried again at once: most often PostgreSQL was
  * restarted, or a proxy let go. */
-static void lose(struct link *link)
+static void lose_because(struct link *link, const char *reason)
 {
     bool was_up = link->state == LINK_UP;
-    snprintf(link->error, sizeof link->error, "%s",
-             link->conn == NULL ? "the host has no address, or the connection "
-                                  "string is too long"
-                                : PQerrorMessage(link->conn));
+    snprintf(link->error, sizeof link->error, "%s", reason);
     link->error[strcspn(link->error, "\n")] = '\0';
     observe_link_failure(link->error);
     disconnect(link);
@@ -301,17 +299,44 @@ static void lose(struct link *link)
     link->options.changed(link);
 }
 
+static void lose(struct link *link)
+{
+    lose_because(link, link->conn != NULL
+                           ? PQerrorMessage(link->conn)
+                           : "the host has no address, or the connection "
+                             "string is too long");
+}
+
+static void lose_silent(struct link *link, int64_t ms)
+{
+    char reason[64];
+    snprintf(reason, sizeof reason, "no answer within %lld ms", (long long)ms);
+    lose_because(link, reason);
+}
+
+/* Started with the first statement and left running, so that it costs nothing
+ * per statement. */
+static void check_answers(struct link *link)
+{
+    int64_t left_ms = link->options.answer_ms - link_age_us(link) / 1000;
+    if (link->in_flight == 0)
+        return;
+    if (left_ms > 0)
+        loop_timer_start(link->options.loop, &link->timer, left_ms);
+    else
+        lose_silent(link, link->options.answer_ms);
+}
+
 static void on_timer(struct loop_timer *timer)
 {
     struct link *link =
         (struct link *)((char *)timer - offsetof(struct link, timer));
-    if (link->conn == NULL && link->lookup == NULL) {
+    if (link->state == LINK_UP)
+        check_answers(link);
+    else if (link->conn == NULL && link->lookup == NULL)
         connect_now(link);
-        return;
-    }
-    lose(link);
-    snprintf(link->error, sizeof link->error, "no answer within %d ms",
-             CONNECT_MS);
+    else
+        lose_silent(link, CONNECT_MS);
 }
 
 /* ---------------------------------------------------------------- sending */
@@ -425,6 +450,9 @@ void link_send(struct link *link, struct statement *s)
     assert(link->state == LINK_UP);
     if (link->in_flight++ == 0)
         link->progress_us = loop_now_us(link->options.loop);
+    if (link->options.answer_ms > 0 && link->timer.heap_index < 0)
+        loop_timer_start(link->options.loop, &link->timer,
+                         link->options.answer_ms);
     if (!send_steps(link, s))
         watch(link, UV_READABLE | UV_WRITABLE);
 }

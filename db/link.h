@@ -25,8 +25,11 @@ struct link_options {
     const char *url;
     const char *settings; /* "-c name=value ..." for the server, or NULL */
     const char *name;     /* application_name */
-    bool prepare;         /* statements get names and are kept */
-    bool keeps;           /* comes back by itself when it is lost */
+    /* Longer than the server may work on a statement: one that has said nothing
+     * for that long is not there any more, and the link is lost.  0 = never. */
+    int64_t answer_ms;
+    bool prepare; /* statements get names and are kept */
+    bool keeps;   /* comes back by itself when it is lost */
     void (*changed)(struct link *link); /* came up, or was lost */
     /* Takes what is done in place of statement_finish(); may be NULL. */
     void (*finished)(struct link *link, struct statement *s,

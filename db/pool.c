@@ -42,11 +42,11 @@ static void write_settings(struct db_pool *pool)
                                  "-c statement_timeout=%d -c lock_timeout=%d "
                                  "-c idle_in_transaction_session_timeout=%d";
     const struct db_pool_options *o = &pool->options;
-    int lane_ms = o->statement_timeout_ms < LANE_STATEMENT_MS
-                      ? o->statement_timeout_ms
-                      : LANE_STATEMENT_MS;
-    snprintf(pool->lane_settings, sizeof pool->lane_settings, common, lane_ms,
-             LANE_LOCK_MS, o->idle_transaction_ms);
+    pool->lane_statement_ms = o->statement_timeout_ms < LANE_STATEMENT_MS
+                                  ? o->statement_timeout_ms
+                                  : LANE_STATEMENT_MS;
+    snprintf(pool->lane_settings, sizeof pool->lane_settings, common,
+             pool->lane_statement_ms, LANE_LOCK_MS, o->idle_transaction_ms);
     snprintf(pool->lease_settings, sizeof pool->lease_settings, common,
              o->statement_timeout_ms, 0, o->idle_transaction_ms);
 }
@@ -158,8 +158,10 @@ struct link *pool_link(struct db_pool *pool, struct link_options options)
     options.url = pool->options.url;
     options.name = "prbald";
     options.prepare = pool->options.prepare;
-    if (!options.prepare)
+    if (!options.prepare) {
         options.settings = NULL;
+        options.answer_ms = 0;
+    }
     return link_create(&options);
 }
 

@@ -14,6 +14,10 @@
  * round it. */
 enum { READ_LANES = 2 };
 
+/* What the way to the server and back may take beyond its own timeout, before
+ * it counts as gone. */
+enum { POOL_ANSWER_GRACE_MS = 3000 };
+
 /* What is known of a query once it has been prepared on this loop. */
 struct description {
     uint32_t *oids;        /* of its parameters; NULL = not known */
@@ -24,6 +28,7 @@ struct db_pool {
     struct loop *loop;
     struct db_pool_options options;
     char lane_settings[160], lease_settings[160];
+    int lane_statement_ms;
     struct lane reads[READ_LANES], writes;
     struct leases leases;
     struct description *descriptions; /* by query id */

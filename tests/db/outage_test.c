@@ -286,6 +286,27 @@ static void a_commit_is_waited_for_when_the_call_ends(void **state)
     assert_code(task.status, RPC_UNAVAILABLE);
 }
 
+/* A machine that has lost power sends nothing, not even a goodbye. */
+static void a_server_that_falls_silent_is_left(void **state)
+{
+    struct dbkit *t = *state;
+    struct dbkit *strict = dbkit_create(&(struct db_pool_options){
+        .url = url, .prepare = true, .statement_timeout_ms = 100});
+    Part *part;
+    assert_ok(dbkit_one(strict, &test_backend, &part, DB_NONE));
+    pid_t silent = (pid_t)part->amount;
+    kill(silent, SIGSTOP);
+    int64_t start_us = clock_monotonic_us();
+    rpc_status status = dbkit_one(strict, &test_backend, &part, DB_NONE);
+    int64_t took_us = clock_monotonic_us() - start_us;
+    kill(silent, SIGCONT);
+    assert_ok(status); /* on another connection */
+    assert_int_not_equal(part->amount, silent);
+    assert_in_range(took_us, 3000000, 8000000);
+    dbkit_destroy(strict);
+    assert_ok(dbkit_run(t, read_backend, NULL));
+}
+
 #define TEST(name) cmocka_unit_test_setup(name, empty_table)
 
 int main(void)
@@ -298,6 +319,7 @@ int main(void)
         TEST(a_transaction_whose_link_breaks_is_gone_as_a_whole),
         TEST(a_commit_that_nobody_confirmed_is_unknown),
         TEST(a_commit_is_waited_for_when_the_call_ends),
+        TEST(a_server_that_falls_silent_is_left),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
