@@ -1,5 +1,7 @@
 #include "db/cluster.h"
 
+#include "db/folder.h"
+
 #include <errno.h>
 #include <ftw.h>
 #include <glob.h>
@@ -35,33 +37,10 @@ bool cluster_fail(struct cluster_error error, const char *format, ...)
 
 /* --- paths ---------------------------------------------------------------- */
 
-/* As `mkdir -p`.  Others may pass through what it makes, but not list it: the
- * user postgres has to get to its own folder. */
-static bool make_folders(const char *path, struct cluster_error error)
-{
-    char part[PATH_BYTES];
-    if ((size_t)snprintf(part, sizeof part, "%s", path) >= sizeof part)
-        return cluster_fail(error, "The path of the data folder is too long.");
-    for (char *slash = part; slash != NULL;) {
-        slash = strchr(slash + 1, '/');
-        if (slash != NULL)
-            *slash = '\0';
-        if (mkdir(part, 0711) != 0 && errno != EEXIST)
-            return cluster_fail(error, "The folder %s cannot be made: %s.",
-                                part, strerror(errno));
-        if (slash != NULL)
-            *slash = '/';
-    }
-    struct stat info;
-    if (stat(path, &info) != 0 || !S_ISDIR(info.st_mode))
-        return cluster_fail(error, "The data folder %s is not a folder.", path);
-    return true;
-}
-
 static bool name_paths(struct cluster *c, const char *folder,
                        struct cluster_error error)
 {
-    if (!make_folders(folder, error))
+    if (!folder_make(folder, error.text, error.size))
         return false;
     char *whole = realpath(folder, NULL);
     if (whole == NULL)

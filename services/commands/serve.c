@@ -94,6 +94,8 @@ static bool check_settings(struct serving *s)
 static bool open_database(struct serving *s)
 {
     bool private = *app_config()->database_url == '\0';
+    if (!folder_make(app_data_folder(), s->error, sizeof s->error))
+        return false;
     if (private)
         say("database", "starting a private PostgreSQL in %s",
             app_data_folder());
