@@ -1,3 +1,4 @@
+#include "db/folder.h"
 #include "db/migrate.h"
 #include "rpc/log.h"
 #include "rpc/server.h"
