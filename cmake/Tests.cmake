@@ -74,6 +74,7 @@ if(VALGRIND AND NOT PRBAL_SANITIZE)
     get_filename_component(name ${test} NAME_WE)
     add_test(NAME valgrind/${name}
       COMMAND ${VALGRIND} -q --error-exitcode=9 --leak-check=full
+              --suppressions=${CMAKE_SOURCE_DIR}/tests/valgrind.supp
               $<TARGET_FILE:rpc_${name}>)
     set_tests_properties(valgrind/${name} PROPERTIES LABELS valgrind TIMEOUT 300)
   endforeach()

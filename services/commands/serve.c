@@ -218,7 +218,8 @@ static void say_what_to_try(const struct serving *s)
     if (!is_development() || strncmp(config->listen, "unix:", 5) == 0)
         return;
     const char *port = strrchr(config->listen, ':');
-    printf("Try it:\n\n  grpcurl ");
+    printf("Try it (scripts/tools fetches grpcurl into .tools/bin):\n\n"
+           "  grpcurl ");
     if (config->listen_mode == LISTEN_MODE_H2C)
         printf("-plaintext");
     else

@@ -221,7 +221,7 @@ static void timers_ring_in_the_order_of_their_due_times(void **state)
 {
     fixture *t = *state;
     enum { COUNT = 8 };
-    static const int after_ms[COUNT] = {9, 1, 7, 3, 12, 5, 2, 11};
+    static const int after_ms[COUNT] = {90, 10, 70, 30, 120, 50, 20, 110};
     static const char names[] = "hbfdkgce";
     struct marking_timer m[COUNT];
     for (int i = 0; i < COUNT; i++) {
@@ -230,8 +230,8 @@ static void timers_ring_in_the_order_of_their_due_times(void **state)
         loop_timer_start(t->loop, &m[i].timer, after_ms[i]);
     }
     m[4].last = true;
-    loop_timer_stop(&m[5].timer);               /* 'g' never rings */
-    loop_timer_start(t->loop, &m[1].timer, 10); /* 'b' rings late */
+    loop_timer_stop(&m[5].timer);                /* 'g' never rings */
+    loop_timer_start(t->loop, &m[1].timer, 100); /* 'b' rings late */
     loop_run_until(t->loop, &t->done);
     assert_string_equal(t->trace, "cdfhbek");
     for (int i = 0; i < COUNT; i++)
