@@ -4,14 +4,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The coroutines of one loop: its stacks and its ready queue.  For rpc/loop.c
+/* The coroutines of one loop: its ready queue and its stacks.  For rpc/loop.c
  * alone. */
 struct co_pool;
-
-enum {
-    CO_STACK_BYTES = 256 * 1024, /* address space: only touched pages count */
-    CO_SPARE_MAX = 1024,         /* stacks kept for reuse */
-};
 
 struct co_pool *co_pool_create(void);
 

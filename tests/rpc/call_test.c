@@ -1,7 +1,7 @@
 #include "tests/rpc/here.h"
 
 #include "rpc/clock.h"
-#include "rpc/co.h"
+#include "rpc/co_stack.h"
 #include "rpc/loop.h"
 
 #include <uv.h>
@@ -117,6 +117,27 @@ static void bytes_that_are_no_message_are_refused(void **state)
     rpc_local_send_bytes(local, "\x0a\x05zz", 4);
     assert_code(rpc_local_reply(local), RPC_INVALID_ARGUMENT);
     rpc_local_free(local);
+}
+
+static void a_call_without_a_stack_is_refused_and_told_to_come_back(
+    void **state)
+{
+    fixture *t = *state;
+    struct rpc_local *sleeping = rpc_local_open(t->server, TEST_SLEEP, NULL);
+    SleepRequest req = SLEEP_REQUEST_INIT;
+    req.sleep_ms = 60000;
+    rpc_local_send(sleeping, &req);
+    rpc_local_close_send(sleeping);
+    assert_null(rpc_local_next(sleeping, t->arena, 1));
+
+    co_stacks_limit(1);
+    struct rpc_reply reply = here_echo(t, "");
+    co_stacks_limit(30000);
+    assert_code(reply, RPC_RESOURCE_EXHAUSTED);
+    assert_string_equal(here_header(reply.trailers, "grpc-retry-pushback-ms"),
+                        "1000");
+    assert_code(here_echo(t, ""), RPC_OK);
+    rpc_local_free(sleeping);
 }
 
 /* --- tasks ---------------------------------------------------------------- */
@@ -246,6 +267,7 @@ int main(void)
         CASE(internal_errors_keep_their_text_from_strangers),
         CASE(a_code_that_does_not_exist_becomes_unknown),
         CASE(bytes_that_are_no_message_are_refused),
+        CASE(a_call_without_a_stack_is_refused_and_told_to_come_back),
         CASE(defers_run_last_first_and_may_suspend),
         CASE(offloaded_work_runs_on_another_thread),
         cmocka_unit_test(a_stopping_server_cancels_its_tasks),

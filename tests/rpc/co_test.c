@@ -1,5 +1,6 @@
 #include "rpc/co.h"
 #include "rpc/co_pool.h"
+#include "rpc/co_stack.h"
 #include "rpc/loop.h"
 
 #include <setjmp.h>
@@ -175,6 +176,43 @@ static void the_rest_of_the_stack_is_known(void **state)
     assert_true(co_stack_left() > CO_STACK_BYTES);
 }
 
+static void parks_and_counts(void *argument)
+{
+    fixture *t = argument;
+    t->parked[t->rounds++] = co_current();
+    co_park();
+    if (--t->left == 0)
+        t->done = true;
+}
+
+static void says_done(void *argument)
+{
+    ((fixture *)argument)->done = true;
+}
+
+/* The kernel grants a process some 65,000 mappings, two for a stack. */
+static void a_coroutine_too_many_is_refused_until_one_has_ended(void **state)
+{
+    fixture *t = *state;
+    co_stacks_limit(10);
+    for (t->left = 0; t->left < 10; t->left++)
+        assert_non_null(co_spawn(t->loop, parks_and_counts, t));
+    assert_null(co_spawn(t->loop, says_done, t));
+    bool at_once = true;
+    loop_run_until(t->loop, &at_once); /* all ten park */
+    assert_int_equal(t->rounds, 10);
+    assert_null(co_spawn(t->loop, says_done, t));
+
+    for (int i = 0; i < 10; i++)
+        co_wake(t->parked[i]);
+    loop_run_until(t->loop, &t->done);
+    t->done = false;
+    assert_non_null(co_spawn(t->loop, says_done, t));
+    loop_run_until(t->loop, &t->done);
+    assert_int_equal(co_pool_live(loop_co_pool(t->loop)), 0);
+    co_stacks_limit(30000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -183,6 +221,7 @@ int main(void)
         CASE(a_wake_before_the_park_is_not_lost),
         CASE(a_coroutine_can_spawn_another),
         CASE(a_thousand_coroutines_keep_their_own_stacks),
+        CASE(a_coroutine_too_many_is_refused_until_one_has_ended),
         CASE(the_rest_of_the_stack_is_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
