@@ -1,0 +1,67 @@
+#ifndef PRBAL_DB_LINK_INTERNAL_H
+#define PRBAL_DB_LINK_INTERNAL_H
+
+#include "db/link.h"
+
+#include <uv.h>
+
+/* What the two halves of a link share: db/link.c has the connection,
+ * db/link_steps.c what travels on it. */
+
+typedef enum {
+    STEP_BEGIN,
+    STEP_PREPARE,
+    STEP_DESCRIBE,
+    STEP_RUN,
+    STEP_SYNC,
+} step_kind;
+
+struct step {
+    step_kind kind;
+    struct statement *statement; /* NULL for a sync */
+};
+
+struct link {
+    struct link_options options;
+    link_state state;
+    PGconn *conn;
+    struct lookup *lookup; /* of the host's address, on its way */
+    uv_poll_t *poll; /* freed when closed, which takes a pass of the loop */
+    int events;      /* what `poll` waits for */
+    /* Connect timeout, back-off, or the wait for an answer. */
+    struct loop_timer timer;
+    int attempts; /* failed ones in a row */
+    char error[256];
+    bool doomed; /* PostgreSQL has said that it will close it */
+
+    struct step *ring;
+    size_t ring_size, ring_start, ring_count;
+    struct statement_list settled; /* wait for their sync only */
+    size_t in_flight;
+    int64_t progress_us; /* when something was last answered, or sent to idle */
+
+    int *prepared; /* by query id: the number of its prepared statement, or 0 */
+    size_t prepared_size;
+    int prepared_count;
+};
+
+/* Waits for these of libuv's events. */
+void link_watch(struct link *link, int events);
+
+/* Ends the connection because of what libpq says, or for a reason of ours; one
+ * that keeps up is tried again. */
+void link_lose(struct link *link);
+void link_lose_because(struct link *link, const char *reason);
+
+/* Writes what libpq has buffered. */
+void steps_flush(struct link *link);
+
+/* Takes what has come and hands back what is done.  May lose the link. */
+void steps_read(struct link *link);
+
+/* Ends everything that is on its way. */
+void steps_lose(struct link *link);
+
+void steps_finish(struct link *link); /* frees */
+
+#endif

@@ -1,0 +1,349 @@
+/* What travels on a link: sending, and matching answers with statements.
+ *
+ * Each message pair that libpq will answer is a step in a ring:
+ *
+ *   begin | prepare | describe | run | command   ... results ..., NULL
+ *   sync                                         PGRES_PIPELINE_SYNC
+ *
+ * An error makes everything up to the next sync PGRES_PIPELINE_ABORTED.  In
+ * the extended protocol a statement outside a transaction is committed by the
+ * sync and not before, so that a write is done only when its sync is; a
+ * deferred constraint fails there. */
+#include "db/link_internal.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { RING_MIN = 64 };
+
+/* ------------------------------------------------------------------- ring */
+
+static void push_step(struct link *link, step_kind kind, struct statement *s)
+{
+    if (link->ring_count == link->ring_size) {
+        size_t size = link->ring_size == 0 ? RING_MIN : 2 * link->ring_size;
+        struct step *ring = calloc(size, sizeof *ring);
+        if (ring == NULL)
+            abort();
+        for (size_t i = 0; i < link->ring_count; i++)
+            ring[i] = link->ring[(link->ring_start + i) % link->ring_size];
+        free(link->ring);
+        link->ring = ring;
+        link->ring_size = size;
+        link->ring_start = 0;
+    }
+    size_t at = (link->ring_start + link->ring_count++) % link->ring_size;
+    link->ring[at] = (struct step){kind, s};
+    if (s != NULL)
+        s->steps++;
+}
+
+static struct step pop_step(struct link *link)
+{
+    struct step step = link->ring[link->ring_start];
+    link->ring_start = (link->ring_start + 1) % link->ring_size;
+    link->ring_count--;
+    return step;
+}
+
+/* ----------------------------------------------------------------- losing */
+
+static void finish_statement(struct link *link, struct statement *s,
+                             statement_outcome outcome)
+{
+    link->in_flight--;
+    if (link->options.finished != NULL)
+        link->options.finished(link, s, outcome);
+    else
+        statement_finish(s, outcome);
+}
+
+static bool is_error(const PGresult *result)
+{
+    ExecStatusType status = PQresultStatus(result);
+    return status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK;
+}
+
+/* An error that PostgreSQL itself sent: what libpq makes up when a connection
+ * breaks has no SQLSTATE. */
+static bool was_refused(const struct statement *s)
+{
+    return s->result != NULL && is_error(s->result) &&
+           statement_sqlstate(s)[0] != '\0';
+}
+
+/* A refused one is answered even so: it has not happened. */
+static void lose_statement(struct link *link, struct statement *s)
+{
+    bool refused = was_refused(s);
+    if (!refused) {
+        PQclear(s->result);
+        s->result = NULL;
+    }
+    finish_statement(link, s, refused ? STATEMENT_ANSWERED : STATEMENT_LOST);
+}
+
+void steps_lose(struct link *link)
+{
+    struct statement *s;
+    for (size_t i = 0; i < link->prepared_size; i++)
+        link->prepared[i] = 0;
+    link->prepared_count = 0;
+    while ((s = statement_list_take(&link->settled)) != NULL)
+        lose_statement(link, s);
+    while (link->ring_count > 0) {
+        s = pop_step(link).statement;
+        if (s != NULL && --s->steps == 0)
+            lose_statement(link, s);
+    }
+}
+
+/* ---------------------------------------------------------------- sending */
+
+void steps_flush(struct link *link)
+{
+    int left = PQflush(link->conn);
+    if (left < 0)
+        return; /* the poll tells, and reads PostgreSQL's last words first */
+    link_watch(link, left > 0 ? UV_READABLE | UV_WRITABLE : UV_READABLE);
+}
+
+static int *prepared_slot(struct link *link, const struct db_query *query)
+{
+    size_t id = (size_t)query->id;
+    if (id >= link->prepared_size) {
+        size_t size = id + 64;
+        link->prepared = realloc(link->prepared, size * sizeof(int));
+        if (link->prepared == NULL)
+            abort();
+        memset(link->prepared + link->prepared_size, 0,
+               (size - link->prepared_size) * sizeof(int));
+        link->prepared_size = size;
+    }
+    return &link->prepared[id];
+}
+
+/* Without a name, everything of a statement is between two syncs, so a proxy
+ * that pools by transaction sends it to one server. */
+static bool is_named(const struct link *link, const struct db_query *query)
+{
+    return link->options.prepare && !query->replan;
+}
+
+static void statement_name(const struct link *link, const struct statement *s,
+                           char *name, size_t size)
+{
+    if (is_named(link, s->query))
+        snprintf(name, size, "q%d", s->prepared);
+    else
+        name[0] = '\0';
+}
+
+static bool send_prepare(struct link *link, struct statement *s)
+{
+    int *slot = prepared_slot(link, s->query);
+    if (*slot != 0 && is_named(link, s->query)) {
+        s->prepared = *slot;
+        return true;
+    }
+    s->prepared = *slot = ++link->prepared_count;
+    char name[16];
+    statement_name(link, s, name, sizeof name);
+    push_step(link, STEP_PREPARE, s);
+    return PQsendPrepare(link->conn, name, s->query->sql, 0, NULL);
+}
+
+static bool send_describe(struct link *link, struct statement *s)
+{
+    char name[16];
+    if (!send_prepare(link, s))
+        return false;
+    statement_name(link, s, name, sizeof name);
+    push_step(link, STEP_DESCRIBE, s);
+    return PQsendDescribePrepared(link->conn, name);
+}
+
+static bool send_run(struct link *link, struct statement *s)
+{
+    const struct params *p = s->params;
+    const char *const *values = (const char *const *)p->values;
+    bool named = is_named(link, s->query);
+    if (named && !send_prepare(link, s))
+        return false;
+    push_step(link, STEP_RUN, s);
+    if (!named)
+        return PQsendQueryParams(link->conn, s->query->sql, p->count, s->oids,
+                                 values, p->sizes, p->formats, 1);
+    char name[16];
+    statement_name(link, s, name, sizeof name);
+    return PQsendQueryPrepared(link->conn, name, p->count, values, p->sizes,
+                               p->formats, 1);
+}
+
+static bool send_command(struct link *link, step_kind kind, struct statement *s,
+                         const char *sql)
+{
+    push_step(link, kind, s);
+    return PQsendQueryParams(link->conn, sql, 0, NULL, NULL, NULL, NULL, 1);
+}
+
+static bool send_steps(struct link *link, struct statement *s)
+{
+    if (s->begins && !send_command(link, STEP_BEGIN, s, "begin"))
+        return false;
+    switch (s->kind) {
+    case STATEMENT_COMMAND:
+        return send_command(link, STEP_RUN, s, s->command);
+    case STATEMENT_DESCRIBE:
+        return send_describe(link, s);
+    case STATEMENT_RUN:
+        return send_run(link, s);
+    }
+    return false;
+}
+
+/* libpq refuses to send only on a connection that is gone, or when memory is
+ * out.  The poll then tells that it is gone; to be sure, ask for it. */
+void link_send(struct link *link, struct statement *s)
+{
+    assert(link->state == LINK_UP);
+    if (link->in_flight++ == 0)
+        link->progress_us = loop_now_us(link->options.loop);
+    if (link->options.answer_ms > 0 && link->timer.heap_index < 0)
+        loop_timer_start(link->options.loop, &link->timer,
+                         link->options.answer_ms);
+    if (!send_steps(link, s))
+        link_watch(link, UV_READABLE | UV_WRITABLE);
+}
+
+void link_sync(struct link *link)
+{
+    push_step(link, STEP_SYNC, NULL);
+    if (!PQpipelineSync(link->conn)) {
+        link_watch(link, UV_READABLE | UV_WRITABLE);
+        return;
+    }
+    steps_flush(link);
+}
+
+/* -------------------------------------------------------------- receiving */
+
+static void keep_result(struct statement *s, PGresult *result)
+{
+    PQclear(s->result);
+    s->result = result;
+}
+
+/* A prepared statement that is not there (a proxy went to another server), or
+ * whose row type has changed since (a migration). */
+static bool is_stale(const PGresult *result)
+{
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    return state != NULL &&
+           (strcmp(state, "26000") == 0 || strcmp(state, "0A000") == 0);
+}
+
+static void forget(struct link *link, const struct statement *s)
+{
+    if (s->kind == STATEMENT_COMMAND || s->prepared == 0)
+        return;
+    int *slot = prepared_slot(link, s->query);
+    if (*slot == s->prepared)
+        *slot = 0;
+}
+
+static bool is_fatal(const PGresult *result)
+{
+    const char *severity =
+        PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+    return severity != NULL &&
+           (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0);
+}
+
+static void take_result(struct link *link, struct step step, PGresult *result)
+{
+    struct statement *s = step.statement;
+    link->doomed |= is_fatal(result);
+    if (step.kind == STEP_SYNC) { /* the commit failed */
+        for (s = link->settled.first; s != NULL && s->next != NULL;)
+            s = s->next;
+        if (s != NULL && is_error(result) && !is_error(s->result))
+            keep_result(s, result);
+        else
+            PQclear(result);
+        return;
+    }
+    if (is_error(result) && (step.kind == STEP_PREPARE || is_stale(result)))
+        forget(link, s);
+    if (PQresultStatus(result) == PGRES_PIPELINE_ABORTED) {
+        s->skipped = true;
+        PQclear(result);
+        return;
+    }
+    bool last = step.kind == STEP_RUN || step.kind == STEP_DESCRIBE;
+    if (last || is_error(result))
+        keep_result(s, result);
+    else
+        PQclear(result);
+}
+
+static void settle(struct link *link, struct statement *s)
+{
+    if (s->result == NULL)
+        finish_statement(link, s, STATEMENT_SKIPPED);
+    else if (is_error(s->result))
+        lose_statement(link, s);
+    else
+        finish_statement(link, s, STATEMENT_ANSWERED);
+}
+
+static void step_done(struct link *link, struct step step)
+{
+    struct statement *s = step.statement;
+    if (step.kind == STEP_SYNC) {
+        while ((s = statement_list_take(&link->settled)) != NULL)
+            settle(link, s);
+        return;
+    }
+    if (--s->steps > 0)
+        return;
+    if (s->at_sync)
+        statement_list_add(&link->settled, s);
+    else
+        settle(link, s);
+}
+
+/* libpq ends the results of each step but a sync with NULL.  More than a few
+ * NULLs in a row mean that its count and ours differ. */
+void steps_read(struct link *link)
+{
+    int nulls = 0;
+    while (link->ring_count > 0 && nulls < 4 && !PQisBusy(link->conn)) {
+        struct step step = link->ring[link->ring_start];
+        PGresult *result = PQgetResult(link->conn);
+        bool synced = PQresultStatus(result) == PGRES_PIPELINE_SYNC;
+        if (result != NULL && !synced) {
+            take_result(link, step, result);
+            continue;
+        }
+        PQclear(result);
+        nulls = synced ? 0 : nulls + 1;
+        if (synced != (step.kind == STEP_SYNC))
+            continue;
+        nulls = 0;
+        step_done(link, pop_step(link));
+    }
+    link->progress_us = loop_now_us(link->options.loop);
+    if (nulls == 4)
+        link_lose(link);
+}
+
+/* ----------------------------------------------------------------- memory */
+
+void steps_finish(struct link *link)
+{
+    free(link->ring);
+    free(link->prepared);
+}
