@@ -104,7 +104,8 @@ struct rpc_server_options app_server_options(struct app *app)
         .proxies = (uint32_t)config->proxies,
         .calls_in_flight_max = (uint32_t)config->calls_in_flight,
         .memory_bytes_max = (uint64_t)config->memory_bytes,
-        .drain_ms = (uint32_t)config->drain_ms,
+        /* 0 would mean the default. */
+        .drain_ms = config->drain_ms > 0 ? (uint32_t)config->drain_ms : 1,
         .drain_notice_ms = (uint32_t)config->drain_notice_ms,
         .signed_in_per_hour = hourly("rate_signed_in", config->rate_signed_in),
         .anonymous_per_hour = hourly("rate_anonymous", config->rate_anonymous),
