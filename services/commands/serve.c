@@ -1,5 +1,6 @@
 #include "db/folder.h"
 #include "db/migrate.h"
+#include "rpc/clock.h"
 #include "rpc/log.h"
 #include "rpc/server.h"
 #include "services/app.h"
@@ -26,6 +27,7 @@ enum {
     SUPERVISE_MS = 1000,
     READY_MS = 5000,
     READY_STEP_MS = 10,
+    DOUBLE_SIGNAL_US = 400 * 1000,
     OPEN_FILES_WANTED = 65536,
 };
 
@@ -300,7 +302,9 @@ static void *stop_server(void *argument)
 }
 
 /* A second signal while calls are still being finished ends the process, and
- * its PostgreSQL with it. */
+ * its PostgreSQL with it.  One that comes at once is the first one's double: a
+ * terminal sends Ctrl-C to a wrapper such as sudo as well, which passes it
+ * on. */
 static void drain(struct serving *s)
 {
     struct stopping stopping = {.server = s->server, .waiter = pthread_self()};
@@ -309,9 +313,12 @@ static void drain(struct serving *s)
         rpc_server_stop(s->server);
         return;
     }
+    int64_t begin_us = clock_monotonic_us();
     while (!atomic_load(&stopping.is_done)) {
         int number = next_signal(SUPERVISE_MS);
-        if (means_stop(number) && !atomic_load(&stopping.is_done)) {
+        bool is_double = clock_monotonic_us() - begin_us < DOUBLE_SIGNAL_US;
+        if (means_stop(number) && !is_double &&
+            !atomic_load(&stopping.is_done)) {
             say("stopping", "at once");
             _exit(128 + number);
         }
