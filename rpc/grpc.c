@@ -3,6 +3,8 @@
  *   request    HEADERS, then { flag(1) size(4) message }..., END_STREAM
  *   response   HEADERS, then the same, then trailers with grpc-status
  *              or, when nothing was sent before: all in one HEADERS
+ *
+ * gRPC-Web differs in where the trailers are: one more frame of the body.
  */
 #include "rpc/grpc_stream.h"
 
@@ -94,8 +96,10 @@ static void finish(struct rpc_transport *transport,
     if (stream->h2.is_finished)
         return;
     if (stream->h2.is_responded) {
-        if (!is_plain_ok(answer))
+        if (stream->is_web || !is_plain_ok(answer))
             stream->trailers = grpc_build_trailers(stream, answer);
+        if (stream->is_web)
+            grpc_append_trailers(stream, stream->trailers);
         h2_end_body(&stream->h2);
         return;
     }
@@ -118,6 +122,12 @@ const struct rpc_transport_ops grpc_ops = {
 
 static void request(struct h2_stream *h2, const struct h2_fields *fields)
 {
+    grpc_request(of_h2(h2), fields);
+}
+
+static void web_request(struct h2_stream *h2, const struct h2_fields *fields)
+{
+    of_h2(h2)->is_web = true;
     grpc_request(of_h2(h2), fields);
 }
 
@@ -154,6 +164,7 @@ static void closed(struct h2_stream *h2)
     h2->is_finished = true;
     grpc_drop_message(stream);
     pool_free(h2_pool(h2), stream->trailers);
+    pool_free(h2_pool(h2), stream->origin);
     rpc_transport_lost(&h2->transport, RPC_CANCELLED,
                        h2->conn->stage == CONN_TALKING
                            ? "the client has cancelled the call"
@@ -171,6 +182,18 @@ const struct h2_wire grpc_wire = {
     .data = data,
     .half_closed = half_closed,
     .drained = drained,
+    .writable = writable,
+    .closed = closed,
+    .running_call = running_call,
+    .stream_bytes = sizeof(struct grpc_stream),
+};
+
+/* The body ends the stream: its last frame has the trailers. */
+const struct h2_wire grpc_web_wire = {
+    .request = web_request,
+    .data = data,
+    .half_closed = half_closed,
+    .drained = NULL,
     .writable = writable,
     .closed = closed,
     .running_call = running_call,

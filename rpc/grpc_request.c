@@ -123,6 +123,13 @@ static rpc_status read_field(struct grpc_stream *stream, struct rpc_head *head,
             field->value_size > 16 && strstr(field->value, "+proto") != NULL;
         return fine;
     }
+    if (stream->is_web && stream->origin == NULL &&
+        h2_field_is(field, "origin")) {
+        stream->origin =
+            pool_alloc(h2_pool(&stream->h2), field->value_size + 1);
+        memcpy(stream->origin, field->value, field->value_size + 1);
+        return fine;
+    }
     if (h2_field_is(field, "grpc-timeout"))
         return read_timeout(head, field);
     if (h2_field_is(field, "grpc-encoding"))

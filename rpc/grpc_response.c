@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <string.h>
 
 /* What clients accept as trailers when they do not say: gRPC's own default
  * limit for metadata. */
@@ -21,6 +22,16 @@ static const nghttp2_nv content_grpc =
     FIELD("content-type", "application/grpc");
 static const nghttp2_nv content_grpc_proto =
     FIELD("content-type", "application/grpc+proto");
+static const nghttp2_nv content_web =
+    FIELD("content-type", "application/grpc-web");
+static const nghttp2_nv content_web_proto =
+    FIELD("content-type", "application/grpc-web+proto");
+/* For a page, response headers are secret unless they are named.  "*" is all;
+ * older browsers need the names. */
+static const nghttp2_nv exposes_all =
+    FIELD("access-control-expose-headers",
+          "*, grpc-status, grpc-message, grpc-status-details-bin");
+static const nghttp2_nv varies_by_origin = FIELD("vary", "origin");
 static const nghttp2_nv encoding_gzip = FIELD("grpc-encoding", "gzip");
 static const nghttp2_nv accepts_gzip =
     FIELD("grpc-accept-encoding", "identity,gzip");
@@ -107,11 +118,33 @@ static void block_add_all(struct grpc_block *block,
         block_add_field(block, field);
 }
 
+static nghttp2_nv content_type_of(const struct grpc_stream *stream)
+{
+    if (stream->is_web)
+        return stream->says_proto ? content_web_proto : content_web;
+    return stream->says_proto ? content_grpc_proto : content_grpc;
+}
+
+static void block_add_origin(struct grpc_block *block, const char *origin)
+{
+    static const char name[] = "access-control-allow-origin";
+    block_add(block, (nghttp2_nv){
+                         .name = (uint8_t *)(uintptr_t)name,
+                         .value = (uint8_t *)(uintptr_t)origin,
+                         .namelen = sizeof name - 1,
+                         .valuelen = strlen(origin),
+                     });
+    block_add(block, exposes_all);
+    block_add(block, varies_by_origin);
+}
+
 static void block_add_opening(struct grpc_block *block,
                               const struct grpc_stream *stream)
 {
     block_add(block, status_200);
-    block_add(block, stream->says_proto ? content_grpc_proto : content_grpc);
+    block_add(block, content_type_of(stream));
+    if (stream->origin != NULL)
+        block_add_origin(block, stream->origin);
     if (stream->tells_accepts)
         block_add(block, accepts_gzip);
 }
@@ -119,7 +152,7 @@ static void block_add_opening(struct grpc_block *block,
 /* The texts of one status line; a message may triple in size. */
 enum {
     STATUS_FIELDS = 3,
-    OPENING_FIELDS = 4,
+    OPENING_FIELDS = 7,
     CODE_BYTES_MAX = 10,
 };
 
@@ -211,4 +244,33 @@ struct grpc_block *grpc_build_headers(const struct grpc_stream *stream,
         block_add(block, encoding_gzip);
     block_add_all(block, headers);
     return block;
+}
+
+static char *append(char *at, const void *text, size_t size)
+{
+    memcpy(at, text, size);
+    return at + size;
+}
+
+/* "name: value" lines in a frame with flag 0x80: browsers show no trailers to
+ * the page. */
+void grpc_append_trailers(struct grpc_stream *stream,
+                          const struct grpc_block *trailers)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < trailers->count; i++)
+        size += trailers->fields[i].namelen + trailers->fields[i].valuelen + 4;
+    char *at = (char *)h2_reserve(&stream->h2, GRPC_PREFIX_BYTES + size);
+    const uint8_t prefix[GRPC_PREFIX_BYTES] = {
+        0x80, (uint8_t)(size >> 24), (uint8_t)(size >> 16),
+        (uint8_t)(size >> 8), (uint8_t)size};
+    at = append(at, prefix, sizeof prefix);
+    for (size_t i = 0; i < trailers->count; i++) {
+        const nghttp2_nv *field = &trailers->fields[i];
+        at = append(at, field->name, field->namelen);
+        at = append(at, ": ", 2);
+        at = append(at, field->value, field->valuelen);
+        at = append(at, "\r\n", 2);
+    }
+    h2_commit(&stream->h2, GRPC_PREFIX_BYTES + size);
 }

@@ -3,7 +3,7 @@
 
 #include "rpc/wire.h"
 
-/* A gRPC call on an HTTP/2 stream, as its three files see it:
+/* A gRPC or gRPC-Web call on an HTTP/2 stream, as its three files see it:
  *
  *   rpc/grpc_request.c    what comes in: header fields, messages
  *   rpc/grpc_response.c   the header blocks that go out
@@ -36,6 +36,8 @@ struct grpc_stream {
     bool out_gzip;               /* the client accepts it */
     bool tells_accepts;          /* the client spoke of encodings */
     bool says_proto;             /* content-type ended in +proto */
+    bool is_web;                 /* gRPC-Web: trailers go into the body */
+    char *origin;                /* of the calling page; the loop's pool */
     struct grpc_block *trailers; /* NULL: grpc-status 0 and nothing else */
 };
 
@@ -47,6 +49,10 @@ struct grpc_block *grpc_build_trailers(const struct grpc_stream *stream,
 struct grpc_block *grpc_build_trailers_only(const struct grpc_stream *stream,
                                             const struct rpc_answer *answer);
 extern const nghttp2_nv grpc_status_ok;
+
+/* Adds trailers to the body as gRPC-Web has them: one more frame. */
+void grpc_append_trailers(struct grpc_stream *stream,
+                          const struct grpc_block *trailers);
 
 /* Begins the call and passes the gate, or answers why not. */
 void grpc_request(struct grpc_stream *stream, const struct h2_fields *fields);

@@ -88,7 +88,7 @@ static void on_request(struct conn *conn, const nghttp2_frame *frame)
         return;
     }
     struct h2_stream *stream =
-        h2_stream_create(conn, wire_choose(conn->fields), id);
+        h2_stream_create(conn, wire_choose(conn, conn->fields), id);
     stream->is_remote_closed = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
     stream->progress_us = conn_now_us(conn);
     stream->wire->request(stream, conn->fields);

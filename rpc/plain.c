@@ -1,5 +1,6 @@
-/* Requests that are not gRPC get an HTTP status and a sentence for the person
- * who sent them. */
+/* Requests that are no call: preflights of browsers get their answer, all else
+ * an HTTP status and a sentence for the person who sent it. */
+#include "rpc/cors.h"
 #include "rpc/wire.h"
 
 #include <string.h>
@@ -9,25 +10,48 @@ static bool is(const struct h2_field *field, const char *value)
     return field != NULL && strcmp(field->value, value) == 0;
 }
 
-/* "application/grpc" alone, with "+proto", or with parameters.  A longer word,
- * as in "application/grpc-web", is another protocol. */
-static bool is_grpc(const struct h2_field *content_type)
+/* `type` alone, with "+proto", or with parameters; a longer word is another
+ * protocol. */
+static bool is_type(const struct h2_field *content_type, const char *type)
 {
-    static const char grpc[] = "application/grpc";
-    if (content_type == NULL ||
-        strncmp(content_type->value, grpc, sizeof grpc - 1) != 0)
+    size_t size = strlen(type);
+    if (content_type == NULL || strncmp(content_type->value, type, size) != 0)
         return false;
-    const char *rest = content_type->value + sizeof grpc - 1;
+    const char *rest = content_type->value + size;
     if (strncmp(rest, "+proto", 6) == 0)
         rest += 6;
     return *rest == '\0' || *rest == ';';
 }
 
-const struct h2_wire *wire_choose(const struct h2_fields *fields)
+static bool is_grpc(const struct h2_fields *fields)
 {
-    if (is_grpc(h2_field_find(fields, "content-type")) &&
-        is(h2_field_find(fields, ":method"), "POST"))
+    return is_type(h2_field_find(fields, "content-type"), "application/grpc");
+}
+
+static bool is_web(const struct h2_fields *fields)
+{
+    return is_type(h2_field_find(fields, "content-type"),
+                   "application/grpc-web");
+}
+
+/* No origin: no page of another site is behind it. */
+static bool is_allowed(const struct conn *conn, const struct h2_fields *fields)
+{
+    const struct h2_field *origin = h2_field_find(fields, "origin");
+    return origin == NULL ||
+           cors_allows(conn_options(conn)->web_origins, origin->value);
+}
+
+const struct h2_wire *wire_choose(const struct conn *conn,
+                                  const struct h2_fields *fields)
+{
+    if (!is(h2_field_find(fields, ":method"), "POST"))
+        return &plain_wire;
+    if (is_grpc(fields))
         return &grpc_wire;
+    if (conn_options(conn)->web_origins != NULL && is_web(fields) &&
+        is_allowed(conn, fields))
+        return &grpc_web_wire;
     return &plain_wire;
 }
 
@@ -43,13 +67,18 @@ static const struct refusal not_post = {"405", "13",
                                         "gRPC calls are made with POST.\n"};
 static const struct refusal not_grpc = {
     "415", NULL, "This server speaks gRPC: content-type application/grpc.\n"};
+static const struct refusal not_your_page = {
+    "403", NULL, "Pages of this origin may not call here.\n"};
 
-static const struct refusal *choose(const struct h2_fields *fields)
+static const struct refusal *choose(const struct conn *conn,
+                                    const struct h2_fields *fields)
 {
     if (fields->is_too_large)
         return &too_large;
-    if (is_grpc(h2_field_find(fields, "content-type")))
+    if (is_grpc(fields))
         return &not_post;
+    if (!is_allowed(conn, fields))
+        return &not_your_page;
     return &not_grpc;
 }
 
@@ -66,9 +95,8 @@ static nghttp2_nv field(const char *name, const char *value)
 
 /* A gRPC client reads the status of a response without a body from its
  * headers; a person reads the body. */
-static void request(struct h2_stream *stream, const struct h2_fields *fields)
+static void refuse(struct h2_stream *stream, const struct refusal *refusal)
 {
-    const struct refusal *refusal = choose(fields);
     nghttp2_nv answer[3] = {field(":status", refusal->status)};
     if (refusal->grpc_status != NULL) {
         answer[1] = field("content-type", "application/grpc");
@@ -82,6 +110,46 @@ static void request(struct h2_stream *stream, const struct h2_fields *fields)
     memcpy(h2_reserve(stream, size), refusal->sentence, size);
     h2_commit(stream, size);
     h2_end_body(stream);
+}
+
+static bool is_preflight(const struct conn *conn,
+                         const struct h2_fields *fields)
+{
+    return is(h2_field_find(fields, ":method"), "OPTIONS") &&
+           h2_field_find(fields, "origin") != NULL &&
+           h2_field_find(fields, "access-control-request-method") != NULL &&
+           is_allowed(conn, fields);
+}
+
+/* The browser asks before the page's call whether it may.  Headers need no list
+ * of ours: what a page sends is checked when it comes. */
+static void answer_preflight(struct h2_stream *stream,
+                             const struct h2_fields *fields)
+{
+    const struct h2_field *headers =
+        h2_field_find(fields, "access-control-request-headers");
+    nghttp2_nv answer[] = {
+        field(":status", "204"),
+        field("access-control-allow-origin",
+              h2_field_find(fields, "origin")->value),
+        field("access-control-allow-methods", "POST"),
+        field("access-control-allow-headers",
+              headers != NULL ? headers->value : "content-type"),
+        field("access-control-max-age", "7200"),
+        field("vary", "origin, access-control-request-method, "
+                      "access-control-request-headers"),
+    };
+    enum { ORIGIN = 1, HEADERS = 3 };
+    answer[ORIGIN].flags = answer[HEADERS].flags = NGHTTP2_NV_FLAG_NONE;
+    h2_respond(stream, answer, sizeof answer / sizeof answer[0], false);
+}
+
+static void request(struct h2_stream *stream, const struct h2_fields *fields)
+{
+    if (is_preflight(stream->conn, fields))
+        answer_preflight(stream, fields);
+    else
+        refuse(stream, choose(stream->conn, fields));
 }
 
 static void data(struct h2_stream *stream, const uint8_t *bytes, size_t size)

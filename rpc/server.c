@@ -22,6 +22,8 @@ static void default_to(uint32_t *option, uint32_t value)
 
 static void fill_options(struct rpc_server_options *o)
 {
+    if (o->web_origins != NULL && *o->web_origins == '\0')
+        o->web_origins = NULL;
     if (o->error_domain == NULL)
         o->error_domain = "prbal";
     if (o->loop_count <= 0)

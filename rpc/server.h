@@ -62,6 +62,10 @@ struct rpc_server_options {
      */
     const char *const *role_names;
 
+    /* Origins of web pages that may call by gRPC-Web, separated by commas, or
+     * "*" for any.  NULL or "": gRPC-Web is not spoken. */
+    const char *web_origins;
+
     /* Time limits of connections, likewise; see docs of gRPC keepalive. */
     uint32_t handshake_ms;         /* 10,000: from accept to HTTP/2 SETTINGS */
     uint32_t stall_ms;             /* 30,000: the peer takes none of our data */

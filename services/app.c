@@ -102,6 +102,7 @@ struct rpc_server_options app_server_options(struct app *app)
         .connections_per_ip_max =
             config->proxies > 0 ? 0 : (uint32_t)config->connections_per_ip,
         .proxies = (uint32_t)config->proxies,
+        .web_origins = config->web_origins,
         .calls_in_flight_max = (uint32_t)config->calls_in_flight,
         .memory_bytes_max = (uint64_t)config->memory_bytes,
         /* 0 would mean the default. */

@@ -19,6 +19,7 @@ static struct rpc_server *server_start(void)
     const struct rpc_server_options options = {
         .registries = registries,
         .reflection = true,
+        .web_origins = "*",
         .message_bytes_max = 65536,
     };
     char error[256];

@@ -129,6 +129,7 @@ int main(int count, char **arguments)
         .registries = registries,
         .loop_count = settings.loop_count,
         .reflection = true,
+        .web_origins = "*",
         .drain_ms = 5000,
     };
     struct rpc_server *server = rpc_server_create(&options);
