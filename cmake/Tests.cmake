@@ -98,3 +98,7 @@ endif()
 # For tools from outside: grpcurl, h2load, h2spec, benchmarks.
 add_executable(testserver EXCLUDE_FROM_ALL tests/wire/testserver.c)
 target_link_libraries(testserver PRIVATE test_api prbal_warnings)
+
+# Figures: `ninja read_bench` in a release build.
+add_executable(read_bench EXCLUDE_FROM_ALL tests/bench/read_bench.c)
+target_link_libraries(read_bench PRIVATE dbkit prbal_warnings)

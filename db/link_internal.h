@@ -32,7 +32,7 @@ struct link {
     struct loop_timer timer;
     int attempts; /* failed ones in a row */
     char error[256];
-    bool doomed; /* PostgreSQL has said that it will close it */
+    bool doomed; /* something was answered that means: connect anew */
 
     struct step *ring;
     size_t ring_size, ring_start, ring_count;

@@ -254,18 +254,22 @@ static void forget(struct link *link, const struct statement *s)
         *slot = 0;
 }
 
-static bool is_fatal(const PGresult *result)
+/* FATAL errors close the connection.  A server that takes no writes any more
+ * has become a standby: another connection finds the new primary. */
+static bool ends_link(const PGresult *result)
 {
     const char *severity =
         PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
-    return severity != NULL &&
-           (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0);
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    return (severity != NULL && (strcmp(severity, "FATAL") == 0 ||
+                                 strcmp(severity, "PANIC") == 0)) ||
+           (state != NULL && strcmp(state, "25006") == 0);
 }
 
 static void take_result(struct link *link, struct step step, PGresult *result)
 {
     struct statement *s = step.statement;
-    link->doomed |= is_fatal(result);
+    link->doomed |= ends_link(result);
     if (step.kind == STEP_SYNC) { /* the commit failed */
         for (s = link->settled.first; s != NULL && s->next != NULL;)
             s = s->next;

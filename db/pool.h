@@ -18,7 +18,8 @@ struct db_pool_options {
     bool prepare;             /* named statements; false for old PgBouncer */
 };
 
-/* Opens links lazily.  One pool a loop; kept in a loop slot. */
+/* One pool a loop; kept in a loop slot.  One link is opened now, so that
+ * db_pool_is_up() knows, the others when they are needed. */
 struct db_pool *db_pool_create(struct loop *loop,
                                const struct db_pool_options *options);
 void db_pool_destroy(struct db_pool *pool);
@@ -30,6 +31,7 @@ bool db_pool_is_up(const struct db_pool *pool);
 /* The `db` of a call on this loop, in the call's arena. */
 struct db *db_open(struct rpc_call *call);
 
+/* Since the pool was made; /metrics has more (db/observe.c). */
 struct db_pool_stats {
     int links_up, leases_used, leases_waiting;
     uint64_t statements, failures;

@@ -307,6 +307,37 @@ static void a_server_that_falls_silent_is_left(void **state)
     assert_ok(dbkit_run(t, read_backend, NULL));
 }
 
+/* Within a few attempts, each of which may find a link of before. */
+static bool succeeds_soon(struct dbkit *t, dbkit_fn *fn, int id)
+{
+    for (int i = 0; i < 20; i++) {
+        if (dbkit_run(t, fn, &id).code == RPC_OK)
+            return true;
+        dbkit_idle(t, 20);
+    }
+    return false;
+}
+
+/* As after a failover that left the old primary running. */
+static void a_server_that_takes_no_writes_is_left(void **state)
+{
+    struct dbkit *t = *state;
+    int one = 1;
+    dbkit_sql(t, "alter database prbal set default_transaction_read_only = on");
+    PGresult *r = PQexec(t->pg, "select pg_terminate_backend(pid)"
+                                " from pg_stat_activity"
+                                " where pid <> pg_backend_pid()"
+                                "   and backend_type = 'client backend'");
+    PQclear(r);
+    dbkit_idle(t, 100);
+    assert_code(dbkit_run(t, write_item, &one), RPC_UNAVAILABLE);
+    assert_code(dbkit_run(t, begin_and_write, &one), RPC_UNAVAILABLE);
+    dbkit_sql(t, "set default_transaction_read_only = off");
+    dbkit_sql(t, "alter database prbal reset default_transaction_read_only");
+    assert_true(succeeds_soon(t, write_item, 1));
+    assert_true(succeeds_soon(t, begin_and_write, 2));
+}
+
 #define TEST(name) cmocka_unit_test_setup(name, empty_table)
 
 int main(void)
@@ -320,6 +351,7 @@ int main(void)
         TEST(a_commit_that_nobody_confirmed_is_unknown),
         TEST(a_commit_is_waited_for_when_the_call_ends),
         TEST(a_server_that_falls_silent_is_left),
+        TEST(a_server_that_takes_no_writes_is_left),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
