@@ -152,9 +152,9 @@ static void linger(struct conn *conn)
 {
     if (conn->tls != NULL)
         tls_say_goodbye(conn->tls);
+    conn->stage = CONN_LINGERING;
     h2_close(conn);
     shutdown(conn->fd, SHUT_WR);
-    conn->stage = CONN_LINGERING;
     conn->lingering_us = conn_now_us(conn);
     set_interest(conn, false);
 }

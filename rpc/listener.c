@@ -52,11 +52,6 @@ void net_count_ended(const char *reason, const char *peer)
     log_text(LOG_DEBUG, "net", "connection ended: %s, peer %s", reason, peer);
 }
 
-static metric connections_gauge(void)
-{
-    return metrics_gauge("grpc_server_connections", "Open connections.", NULL);
-}
-
 /* --- accepting --- */
 
 /* The worker with the fewest connections; the earlier one when equal. */
@@ -80,7 +75,7 @@ void net_leave(struct rpc_net_worker *net, uint64_t key)
     peers_leave(net->server->peers, key);
     atomic_fetch_sub(&net->server->connections, 1);
     atomic_fetch_sub(&net->conn_count, 1);
-    metrics_add(connections_gauge(), -1);
+    metrics_add(net->server->connections_gauge, -1);
 }
 
 static void arrive(void *argument)
@@ -97,7 +92,7 @@ static void hand_over(struct rpc_net_worker *to, const struct listener *from,
 {
     atomic_fetch_add(&to->conn_count, 1);
     atomic_fetch_add(&to->server->connections, 1);
-    metrics_add(connections_gauge(), 1);
+    metrics_add(to->server->connections_gauge, 1);
     if (atomic_load(&to->server->server->draining)) {
         close(fd);
         net_leave(to, peer_key(peer));
@@ -395,6 +390,8 @@ static struct rpc_net_server *net_of(struct rpc_server *server)
     net->peers = peers_create(options->connections_per_ip_max);
     net->guard_limits = guard_limits_default;
     net->guard_limits.ping_interval_ms = options->ping_interval_ms;
+    net->connections_gauge =
+        metrics_gauge("grpc_server_connections", "Open connections.", NULL);
     net->connections_max = connections_allowed(options->connections_max);
     net->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     pthread_mutex_init(&net->lock, NULL);

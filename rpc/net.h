@@ -71,6 +71,7 @@ struct rpc_net_server {
     struct guard_limits guard_limits;
     uint32_t connections_max;
     atomic_uint connections;
+    metric connections_gauge;
     /* By index; NULL while that worker does not run. */
     struct rpc_net_worker *_Atomic *workers;
     int spare_fd; /* given up for a moment to refuse when fds have run out */

@@ -81,7 +81,9 @@ void rpc_server_destroy(struct rpc_server *server);
 void *rpc_server_application(const struct rpc_server *server);
 
 /* TLS from PEM files: TLS 1.2 or newer, ALPN h2.  Not calling it leaves h2c
- * only.  False with a sentence in error[error_size] when a file will not do. */
+ * only.  Also while the server runs: connections that come from then on get the
+ * new certificate.  False with a sentence in error[error_size], and nothing
+ * changed, when a file will not do. */
 bool rpc_server_use_tls(struct rpc_server *server, const char *certificate_path,
                         const char *key_path, char *error, size_t error_size);
 

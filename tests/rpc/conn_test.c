@@ -539,6 +539,37 @@ static void one_port_takes_tls_and_clear_text(void **state)
     assert_still_serves(t);
 }
 
+static struct client *tls_client(fixture *t)
+{
+    return client_open((struct client_options){.port = t->port, .tls = true});
+}
+
+static void a_new_certificate_takes_over_while_old_connections_live(
+    void **state)
+{
+    fixture *t = *state;
+    struct certificate first = certificate_make(), second = certificate_make();
+    char error[256];
+    assert_true(rpc_server_use_tls(t->server, first.certificate_path,
+                                   first.key_path, error, sizeof error));
+    struct client *early = tls_client(t);
+    assert_true(client_sees_certificate(early, first.certificate_path));
+    assert_true(rpc_server_use_tls(t->server, second.certificate_path,
+                                   second.key_path, error, sizeof error));
+    assert_false(rpc_server_use_tls(t->server, second.certificate_path,
+                                    first.key_path, error, sizeof error));
+    struct client *late = tls_client(t);
+    assert_true(client_sees_certificate(late, second.certificate_path));
+    struct client_response *r =
+        client_request(early, TEST_ECHO, NULL, "\0\0\0\0", 5, true);
+    client_wait(early, r);
+    assert_grpc(r, 200, RPC_OK);
+    client_close(early);
+    client_close(late);
+    certificate_remove(&first);
+    certificate_remove(&second);
+}
+
 /* --- draining --- */
 
 static void *stop_server(void *argument)
@@ -692,6 +723,8 @@ int main(void)
         cmocka_unit_test(a_unix_socket_serves_and_is_cleaned_up),
         cmocka_unit_test(an_ipv6_household_is_one_peer),
         cmocka_unit_test(one_port_takes_tls_and_clear_text),
+        cmocka_unit_test(
+            a_new_certificate_takes_over_while_old_connections_live),
         cmocka_unit_test(a_running_call_survives_the_drain),
         cmocka_unit_test(an_idle_stream_says_goodbye_and_ends),
         cmocka_unit_test(the_drain_ends_what_does_not_end),

@@ -64,6 +64,27 @@ static void a_client_stream_is_added_up(void **state)
     assert_int_equal(res->message_count, 100);
 }
 
+/* Four times what all windows of the connection hold together. */
+static void a_client_stream_goes_through_the_windows(void **state)
+{
+    fixture *t = *state;
+    struct client_response *r =
+        client_request(t->client, TEST_CLIENT_STREAM, NULL, NULL, 0, false);
+    ClientStreamRequest req = CLIENT_STREAM_REQUEST_INIT;
+    req.number = 1;
+    req.payload.len = 100000;
+    req.payload.data = arena_alloc(t->arena, req.payload.len);
+    struct bytes body = framed(t, &req);
+    for (int i = 1; i <= 44; i++)
+        client_send(t->client, r, body.data, body.size, i == 44);
+    client_wait(t->client, r);
+    assert_grpc(r, 200, RPC_OK);
+    ClientStreamResponse *res =
+        message_at(t, CLIENT_STREAM_RESPONSE_DESCRIPTOR, r, 0);
+    assert_int_equal(res->sum, 44);
+    assert_int_equal(res->payload_bytes, 4400000);
+}
+
 static void a_bidi_stream_answers_each_message_as_it_comes(void **state)
 {
     fixture *t = *state;
@@ -595,6 +616,7 @@ int main(void)
         cmocka_unit_test(a_unary_call_is_answered_in_three_parts),
         cmocka_unit_test(a_server_stream_keeps_its_order),
         cmocka_unit_test(a_client_stream_is_added_up),
+        cmocka_unit_test(a_client_stream_goes_through_the_windows),
         cmocka_unit_test(a_bidi_stream_answers_each_message_as_it_comes),
         cmocka_unit_test(many_calls_share_a_connection),
         cmocka_unit_test(cuts_between_data_frames_mean_nothing),

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -471,6 +472,21 @@ int client_status(const struct client_response *response)
 {
     const char *status = client_field(response, "grpc-status");
     return status == NULL ? -1 : atoi(status);
+}
+
+bool client_sees_certificate(const struct client *client, const char *path)
+{
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    X509 *expected = PEM_read_X509(file, NULL, NULL, NULL);
+    X509 *shown = SSL_get1_peer_certificate(client->ssl);
+    fclose(file);
+    assert_non_null(expected);
+    assert_non_null(shown);
+    bool is_same = X509_cmp(expected, shown) == 0;
+    X509_free(expected);
+    X509_free(shown);
+    return is_same;
 }
 
 size_t client_frame(uint8_t *out, int flag, const void *message, size_t size)

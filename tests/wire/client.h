@@ -87,6 +87,9 @@ const char *client_field(const struct client_response *response,
 /* grpc-status; -1 when there is none. */
 int client_status(const struct client_response *response);
 
+/* Whether the server showed this certificate. */
+bool client_sees_certificate(const struct client *client, const char *path);
+
 /* gRPC's framing around a message. */
 size_t client_frame(uint8_t *out, int flag, const void *message, size_t size);
 
