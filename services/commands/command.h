@@ -22,7 +22,7 @@ struct command {
 };
 
 extern const struct command command_serve, command_migrate, command_seed,
-    command_check, command_doctor, command_config, command_psql,
+    command_admin, command_check, command_doctor, command_config, command_psql,
     command_version;
 
 /* Everything main() does. */
