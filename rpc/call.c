@@ -6,6 +6,7 @@
 #include "rpc/details.h"
 #include "rpc/hash.h"
 #include "rpc/observe.h"
+#include "rpc/read_mask.h"
 #include "rpc/validate.h"
 
 #include <stdio.h>
@@ -192,9 +193,12 @@ static void answer(struct call_state *state, rpc_status status)
 static rpc_status run_unary(struct call_state *state)
 {
     struct rpc_call *call = &state->call;
+    const struct read_mask *mask;
+    TRY(read_mask_open(call, state->entry->read_mask, state->request, &mask));
     ProtobufCMessage *res = codec_new(call->arena, call->method->response);
     TRY(call->method->unary(call, state->request, res));
     TRY(rpc_alive(call));
+    read_mask_prune(mask, res);
     call_send(state, res);
     return RPC_SUCCESS;
 }

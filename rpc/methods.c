@@ -1,6 +1,7 @@
 #include "rpc/methods.h"
 
 #include "rpc/hash.h"
+#include "rpc/read_mask.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -35,8 +36,12 @@ static void add_service(struct method_table *table,
         struct method_entry *e = find_place(table, hash, method->path, size);
         if (e->method != NULL)
             continue;
-        *e = (struct method_entry){method, service, size, hash,
-                                   observe_method(method->path + 1)};
+        *e = (struct method_entry){method,
+                                   service,
+                                   size,
+                                   hash,
+                                   observe_method(method->path + 1),
+                                   read_mask_field(method->request)};
     }
 }
 

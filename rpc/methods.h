@@ -15,6 +15,7 @@ struct method_entry {
     size_t path_size;
     uint64_t hash;
     struct method_numbers numbers;
+    const ProtobufCFieldDescriptor *read_mask; /* rpc/read_mask.h */
 };
 
 /* A path that comes twice keeps its first row. */

@@ -86,9 +86,11 @@ static void a_file_has_all_its_imports(void **state)
     const struct reflection_file *file =
         reflection_file_named(*state, "tests/rpc/testservice.proto");
     assert_non_null(file);
-    assert_int_equal(file->import_count, 2);
+    assert_int_equal(file->import_count, 3);
     assert_string_equal(file->imports[0]->name, "buf/validate/validate.proto");
-    assert_string_equal(file->imports[1]->name, "prbal/options.proto");
+    assert_string_equal(file->imports[1]->name,
+                        "google/protobuf/field_mask.proto");
+    assert_string_equal(file->imports[2]->name, "prbal/options.proto");
     assert_int_equal(file->imports[0]->import_count, 4);
     assert_null(reflection_file_named(*state, "nowhere.proto"));
 }

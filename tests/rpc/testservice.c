@@ -13,6 +13,48 @@ rpc_status test_echo(struct rpc_call *call, const EchoRequest *req,
     return RPC_SUCCESS;
 }
 
+static Tree *make_tree(struct arena *arena, const char *name, int depth)
+{
+    static char payload[] = "payload";
+    static const char *tags[] = {"red", "green"};
+    Tree *tree = ARENA_NEW(arena, Tree);
+    *tree = (Tree)TREE_INIT;
+    tree->name = name;
+    tree->number = depth;
+    tree->payload = (ProtobufCBinaryData){sizeof payload - 1, (void *)payload};
+    tree->_share_case = TREE_SHARE_CASE;
+    tree->share = 0.5;
+    tree->n_tags = 2;
+    tree->tags = tags;
+    tree->pick_case = TREE_PICK_TEXT_CASE;
+    tree->pick_text = "picked";
+    if (depth == 0)
+        return tree;
+    tree->child = make_tree(arena, "child", depth - 1);
+    tree->n_children = 2;
+    tree->children = arena_array(arena, 2, sizeof *tree->children);
+    tree->children[0] = make_tree(arena, "first", depth - 1);
+    tree->children[1] = make_tree(arena, "second", depth - 1);
+    return tree;
+}
+
+rpc_status test_read(struct rpc_call *call, const ReadRequest *req,
+                     ReadResponse *res)
+{
+    static const char *texts[] = {"one", "two"};
+    (void)req;
+    res->tree = make_tree(call->arena, "root", 2);
+    res->n_trees = 2;
+    res->trees = arena_array(call->arena, 2, sizeof *res->trees);
+    res->trees[0] = make_tree(call->arena, "left", 1);
+    res->trees[1] = make_tree(call->arena, "right", 1);
+    res->n_texts = 2;
+    res->texts = texts;
+    res->total_size = 7;
+    res->next_page_token = "more";
+    return RPC_SUCCESS;
+}
+
 rpc_status test_sleep(struct rpc_call *call, const SleepRequest *req,
                       SleepResponse *res)
 {
