@@ -1,6 +1,7 @@
 #include "services/page.h"
 
 #include "rpc/codec.h"
+#include "rpc/read_mask.h"
 #include "services/base64url.h"
 #include "services/keys.h"
 
@@ -48,8 +49,8 @@ static void hash_text(EVP_MD_CTX *hash, const char *text)
     EVP_DigestUpdate(hash, text, strlen(text) + 1);
 }
 
-/* The request with page_size and page_token at their defaults, encoded: so no
- * list says which of its fields are filters, and none can be forgotten. */
+/* The request without page_size, page_token and read_mask, encoded: so no list
+ * says which of its fields are filters, and none can be forgotten. */
 static const uint8_t *pack_filters(struct rpc_call *call,
                                    const ProtobufCMessage *request,
                                    const ProtobufCFieldDescriptor *size,
@@ -60,6 +61,9 @@ static const uint8_t *pack_filters(struct rpc_call *call,
         arena_memdup(call->arena, request, request->descriptor->sizeof_message);
     *(int32_t *)((char *)copy + size->offset) = 0;
     *(const char **)((char *)copy + token->offset) = "";
+    const ProtobufCFieldDescriptor *mask = read_mask_field(request->descriptor);
+    if (mask != NULL)
+        *(ProtobufCMessage **)((char *)copy + mask->offset) = NULL;
     return codec_pack(call->arena, copy, bytes);
 }
 

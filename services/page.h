@@ -8,8 +8,8 @@
  * A list statement reads on from the keys of the row that was last answered,
  * `(created_at, bid_id) < ($3, $4)`, so rows that come and go between two pages
  * move nobody else.  The token carries those keys and a MAC over them, the
- * method, the caller and every field of the request but page_size and
- * page_token: a token that was forged, kept over a change of the server's
+ * method, the caller and every field of the request but page_size, page_token
+ * and read_mask: a token that was forged, kept over a change of the server's
  * secret, or moved to another filter, order, method or person is
  * INVALID_ARGUMENT on page_token with reason PAGE_TOKEN_INVALID.
  *
