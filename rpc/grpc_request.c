@@ -72,31 +72,47 @@ static void add_text(struct grpc_stream *stream, const struct h2_field *field)
                                field->name_size, value, size);
 }
 
+static const rpc_status metadata_too_large = {
+    RPC_RESOURCE_EXHAUSTED, "the request's metadata is too large"};
+
+/* A comma stands for one more field, and each field has a copy of the name: 4
+ * KB of name and commas would become 4 MB. */
+static bool may_join(struct grpc_stream *stream, const struct h2_field *field)
+{
+    stream->joined_bytes += field->name_size + H2_FIELD_OVERHEAD_BYTES;
+    return stream->joined_bytes <=
+           worker_of(stream)->server->options.header_bytes_max;
+}
+
 /* Several values may come as one, joined by commas; each is checked here, so
  * that whoever reads it later cannot fail. */
+static rpc_status add_values(struct grpc_stream *stream,
+                             const struct h2_field *field, char *scratch)
+{
+    const char *value = field->value;
+    for (;;) {
+        size_t size = strcspn(value, ",");
+        size_t count;
+        if (!metadata_decode_base64(scratch, &count, value, size))
+            return (rpc_status){RPC_INTERNAL, "binary metadata is not base64"};
+        rpc_transport_add_metadata(&stream->h2.transport, field->name,
+                                   field->name_size, value, size);
+        if (value[size] == '\0')
+            return fine;
+        if (!may_join(stream, field))
+            return metadata_too_large;
+        value += size + 1;
+    }
+}
+
 static rpc_status add_binary(struct grpc_stream *stream,
                              const struct h2_field *field)
 {
     struct pool *pool = h2_pool(&stream->h2);
     char *scratch = pool_alloc(pool, field->value_size + 1);
-    const char *value = field->value;
-    bool is_good = true;
-    for (;;) {
-        size_t size = strcspn(value, ",");
-        size_t count;
-        is_good = metadata_decode_base64(scratch, &count, value, size);
-        if (!is_good)
-            break;
-        rpc_transport_add_metadata(&stream->h2.transport, field->name,
-                                   field->name_size, value, size);
-        if (value[size] == '\0')
-            break;
-        value += size + 1;
-    }
+    rpc_status status = add_values(stream, field, scratch);
     pool_free(pool, scratch);
-    if (!is_good)
-        return (rpc_status){RPC_INTERNAL, "binary metadata is not base64"};
-    return fine;
+    return status;
 }
 
 /* Names that speak of the wire and not to the application. */
@@ -157,8 +173,7 @@ static rpc_status read_fields(struct grpc_stream *stream, struct rpc_head *head,
             first = status;
     }
     if (fields->is_too_large)
-        return (rpc_status){RPC_RESOURCE_EXHAUSTED,
-                            "the request's metadata is too large"};
+        return metadata_too_large;
     return first;
 }
 

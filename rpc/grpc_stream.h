@@ -30,6 +30,7 @@ struct grpc_stream {
     uint8_t *message;
     uint32_t message_size, message_have, message_capacity;
     uint32_t withheld_bytes; /* of the window, since the last message */
+    uint32_t joined_bytes;   /* what commas save in the request's metadata */
 
     bool is_broken;              /* what else arrives is not looked at */
     bool in_gzip;                /* grpc-encoding: gzip */

@@ -310,6 +310,22 @@ static void too_much_metadata_is_refused_with_a_status(void **state)
     assert_echo(t, wire_call(t, TEST_ECHO, NULL, echo_body(t, "x")), "x");
 }
 
+/* 100 commas behind a name of 1000 letters are 100 KB of metadata. */
+static void a_comma_counts_as_one_more_field(void **state)
+{
+    fixture *t = *state;
+    char name[1005], commas[101] = "";
+    memset(name, 'x', 1000);
+    strcpy(name + 1000, "-bin");
+    const struct rpc_header headers[] = {{name, commas}, {NULL, NULL}};
+    for (int i = 0; i < 100; i++)
+        strcpy(commas + i, ",");
+    assert_grpc(wire_call(t, TEST_ECHO, headers, echo_body(t, "x")), 200,
+                RPC_RESOURCE_EXHAUSTED);
+    strcpy(commas, "YQ,Yg,Yw");
+    assert_echo(t, wire_call(t, TEST_ECHO, headers, echo_body(t, "x")), "x");
+}
+
 /* --- the end of a call --- */
 
 static struct bytes fail_body(fixture *t, rpc_code code, const char *message,
@@ -629,6 +645,7 @@ int main(void)
         cmocka_unit_test(a_person_who_is_no_grpc_client_is_told_so),
         cmocka_unit_test(paths_are_matched_byte_for_byte),
         cmocka_unit_test(too_much_metadata_is_refused_with_a_status),
+        cmocka_unit_test(a_comma_counts_as_one_more_field),
         cmocka_unit_test(an_error_is_one_block_of_headers),
         cmocka_unit_test(an_error_after_messages_is_in_the_trailers),
         cmocka_unit_test(details_travel_beside_the_code),
