@@ -95,6 +95,10 @@ if(PRBAL_FUZZ)
   endforeach()
 endif()
 
+# What tests/wire/attack_test sends against a real prbald.
+add_executable(attack EXCLUDE_FROM_ALL tests/wire/attack.c)
+target_link_libraries(attack PRIVATE wire_client prbal_warnings PkgConfig::cmocka)
+
 # For tools from outside: grpcurl, h2load, h2spec, benchmarks.
 add_executable(testserver EXCLUDE_FROM_ALL tests/wire/testserver.c)
 target_link_libraries(testserver PRIVATE test_api prbal_warnings)

@@ -394,7 +394,7 @@ static void content_types(void)
         {"application/grpc", 200},
         {"application/grpc+proto", 200},
         {"application/grpc;x=y", 200},
-        {"application/grpc-web", 415},
+        {"application/grpc-web-text-of-mine", 415},
         {"application/grpc+json", 415},
         {"application/grpcx", 415},
         {"application/grp", 415},

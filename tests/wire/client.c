@@ -233,14 +233,15 @@ static void talk_once(struct client *client)
     send_pending(client);
 }
 
-static void start_tls(struct client *client)
+static SSL *start_tls(int fd, SSL_CTX **context)
 {
     static const unsigned char alpn[] = "\2h2";
-    client->context = SSL_CTX_new(TLS_client_method());
-    client->ssl = SSL_new(client->context);
-    SSL_set_alpn_protos(client->ssl, alpn, 3);
-    SSL_set_fd(client->ssl, client->fd);
-    assert_int_equal(SSL_connect(client->ssl), 1);
+    *context = SSL_CTX_new(TLS_client_method());
+    SSL *ssl = SSL_new(*context);
+    SSL_set_alpn_protos(ssl, alpn, 3);
+    SSL_set_fd(ssl, fd);
+    assert_int_equal(SSL_connect(ssl), 1);
+    return ssl;
 }
 
 static void start_session(struct client *client, struct client_options options)
@@ -281,7 +282,7 @@ struct client *client_open(struct client_options options)
     client->fd = options.unix_path != NULL ? connect_unix(options.unix_path)
                                            : connect_tcp(options.port);
     if (options.tls)
-        start_tls(client);
+        client->ssl = start_tls(client->fd, &client->context);
     start_session(client, options);
     send_pending(client);
     return client;
@@ -505,6 +506,8 @@ size_t client_frame(uint8_t *out, int flag, const void *message, size_t size)
 
 struct raw {
     int fd;
+    SSL_CTX *context; /* NULL: clear text */
+    SSL *ssl;
     nghttp2_hd_deflater *deflater;
     struct raw_end end;
     uint8_t header[9];
@@ -523,9 +526,20 @@ struct raw *raw_connect(int port)
     return raw;
 }
 
+struct raw *raw_connect_tls(int port)
+{
+    struct raw *raw = raw_connect(port);
+    raw->ssl = start_tls(raw->fd, &raw->context);
+    /* Or a session ticket would make SSL_read() wait for what follows it. */
+    SSL_clear_mode(raw->ssl, SSL_MODE_AUTO_RETRY);
+    return raw;
+}
+
 void raw_close(struct raw *raw)
 {
     nghttp2_hd_deflate_del(raw->deflater);
+    SSL_free(raw->ssl);
+    SSL_CTX_free(raw->context);
     close(raw->fd);
     free(raw);
 }
@@ -535,7 +549,8 @@ void raw_send(struct raw *raw, const void *bytes, size_t size)
 {
     const uint8_t *at = bytes;
     while (size > 0) {
-        ssize_t put = send(raw->fd, at, size, MSG_NOSIGNAL);
+        ssize_t put = raw->ssl != NULL ? SSL_write(raw->ssl, at, (int)size)
+                                       : send(raw->fd, at, size, MSG_NOSIGNAL);
         if (put <= 0)
             return;
         at += put;
@@ -620,11 +635,27 @@ static void take_byte(struct raw *raw, uint8_t byte)
         end_of_frame(raw);
 }
 
+/* -1 with EAGAIN while there is nothing.  A TLS record that has begun to come
+ * is waited for. */
+static ssize_t read_now(struct raw *raw, uint8_t *bytes, size_t size)
+{
+    struct pollfd p = {.fd = raw->fd, .events = POLLIN};
+    if (raw->ssl == NULL)
+        return recv(raw->fd, bytes, size, MSG_DONTWAIT);
+    errno = EAGAIN;
+    if (!SSL_has_pending(raw->ssl) && poll(&p, 1, 0) == 0)
+        return -1;
+    int got = SSL_read(raw->ssl, bytes, (int)size);
+    if (got > 0)
+        return got;
+    return SSL_get_error(raw->ssl, got) == SSL_ERROR_WANT_READ ? -1 : 0;
+}
+
 bool raw_read_available(struct raw *raw)
 {
     uint8_t bytes[2048];
     for (;;) {
-        ssize_t got = recv(raw->fd, bytes, sizeof bytes, MSG_DONTWAIT);
+        ssize_t got = read_now(raw, bytes, sizeof bytes);
         if (got < 0 && errno == EAGAIN)
             return true;
         if (got <= 0)

@@ -98,6 +98,7 @@ size_t client_frame(uint8_t *out, int flag, const void *message, size_t size);
 struct raw;
 
 struct raw *raw_connect(int port);
+struct raw *raw_connect_tls(int port);
 void raw_close(struct raw *raw);
 void raw_send(struct raw *raw, const void *bytes, size_t size);
 /* The preface, SETTINGS and the acknowledgement of the server's. */
