@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -38,6 +39,7 @@ struct serving {
     struct rpc_server *server;
     struct edge *edge; /* NULL when PRBAL_EDGE_LISTEN is empty */
     char certificate[PATH_BYTES], key[PATH_BYTES];
+    int64_t certificate_us; /* as certificate_changed_us() said last */
     char error[COMMAND_ERROR_BYTES];
 };
 
@@ -168,6 +170,20 @@ static bool create_server(struct serving *s)
     return true;
 }
 
+static int64_t changed_us(const char *path)
+{
+    struct stat file;
+    if (stat(path, &file) != 0)
+        return 0;
+    return (int64_t)file.st_mtim.tv_sec * 1000000 + file.st_mtim.tv_nsec / 1000;
+}
+
+/* A number that a renewal of either file changes. */
+static int64_t certificate_changed_us(const struct serving *s)
+{
+    return changed_us(s->certificate) + changed_us(s->key);
+}
+
 static bool listen_for_calls(struct serving *s)
 {
     static const rpc_listen_mode modes[] = {
@@ -180,6 +196,7 @@ static bool listen_for_calls(struct serving *s)
         !rpc_server_use_tls(s->server, s->certificate, s->key, s->error,
                             sizeof s->error))
         return false;
+    s->certificate_us = certificate_changed_us(s);
     int port =
         rpc_server_listen(s->server, config->listen, modes[config->listen_mode],
                           s->error, sizeof s->error);
@@ -272,6 +289,21 @@ static bool await_ready(const struct serving *s)
     return true;
 }
 
+/* A renewed certificate takes over by itself.  One that will not do, or of
+ * which only half is written yet, leaves the old one in use. */
+static void follow_certificate(struct serving *s)
+{
+    int64_t changed_us = certificate_changed_us(s);
+    if (changed_us == s->certificate_us)
+        return;
+    s->certificate_us = changed_us;
+    if (rpc_server_use_tls(s->server, s->certificate, s->key, s->error,
+                           sizeof s->error))
+        say("certificate", "the new one is used from now on");
+    else
+        say("certificate", "%s; the old one stays in use", s->error);
+}
+
 static void supervise(struct serving *s)
 {
     for (;;) {
@@ -280,6 +312,7 @@ static void supervise(struct serving *s)
             say("stopping", "%s; once more to stop at once", strsignal(number));
             return;
         }
+        follow_certificate(s);
         if (s->database.embedded != NULL &&
             !embedded_supervise(s->database.embedded))
             say("database", "PostgreSQL has died and is started again");
