@@ -103,9 +103,11 @@ static void stream_ended(struct guard *guard, uint32_t stream)
     guard->ended[stream / 2 % GUARD_ENDED_SLOTS] = stream;
 }
 
+/* The connection, stream 0, does not end: its frames are nghttp2's to judge. */
 static bool has_ended(const struct guard *guard, uint32_t stream)
 {
-    return guard->ended[stream / 2 % GUARD_ENDED_SLOTS] == stream;
+    return stream != 0 &&
+           guard->ended[stream / 2 % GUARD_ENDED_SLOTS] == stream;
 }
 
 static void stream_opened(struct guard *guard, uint32_t stream)

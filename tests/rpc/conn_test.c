@@ -261,6 +261,16 @@ static void stream_identifiers_must_grow(void **state)
     assert_refused(t, raw, NGHTTP2_PROTOCOL_ERROR, "stream_identifier_order");
 }
 
+static void data_without_a_stream_is_a_protocol_error(void **state)
+{
+    fixture *t = *state;
+    struct raw *raw = greeted(t);
+    raw_frame(raw, NGHTTP2_DATA, 0, 0, "x", 1);
+    struct raw_end end = raw_wait_closed(raw);
+    assert_int_equal(end.goaway_code, NGHTTP2_PROTOCOL_ERROR);
+    raw_close(raw);
+}
+
 /* Deep nesting would run a recursive decoder out of its coroutine's stack. */
 static void ten_thousand_nested_messages_are_invalid(void **state)
 {
@@ -710,6 +720,7 @@ int main(void)
         cmocka_unit_test(floods_are_stopped_with_a_reason),
         cmocka_unit_test(a_header_bomb_is_stopped),
         cmocka_unit_test(stream_identifiers_must_grow),
+        cmocka_unit_test(data_without_a_stream_is_a_protocol_error),
         cmocka_unit_test(ten_thousand_nested_messages_are_invalid),
         cmocka_unit_test(more_streams_than_announced_end_the_connection),
         cmocka_unit_test(an_idle_connection_is_told_to_go),
