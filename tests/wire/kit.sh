@@ -119,6 +119,39 @@ field() {
     sed -nE "s/^ *\"$1\": \"?([^\",]*)\"?,?\$/\1/p" "$FOLDER/out" | head -1
 }
 
+# The code mailed to an address, a moment after the call has answered.
+mailed_code() { # EMAIL
+    local mail
+    for _ in $(seq 50); do
+        mail=$(grep -l "^To: .*$1" "$PRBAL_DATA"/outbox/*.eml 2>/dev/null | sort | tail -1)
+        [ -z "$mail" ] || break
+        sleep 0.1
+    done
+    sed -nE 's/^Subject: .*\b([0-9]{6})\b.*/\1/p' "$mail" | head -1
+}
+
+# Sets USER_ID, TOKEN, and REFRESH.
+# shellcheck disable=SC2034 # the tests read them
+sign_up() { # EMAIL TYPE
+    call prbal.v1.AuthService/Register "{\"email\":\"$1\",\"password\":\"Quince-jam-77\",\"full_name\":\"Some One\",\"user_type\":\"$2\"}"
+    USER_ID=$(field userId)
+    TOKEN=$(field accessToken)
+    REFRESH=$(field refreshToken)
+    call prbal.v1.AuthService/SendEmailOtp "{\"email\":\"$1\",\"purpose\":\"OTP_PURPOSE_VERIFY_EMAIL\"}"
+    call prbal.v1.AuthService/VerifyEmailOtp "{\"email\":\"$1\",\"code\":\"$(mailed_code "$1")\"}" \
+        -H "authorization: Bearer $TOKEN"
+    TOKEN=$(field accessToken)
+    [ -n "$TOKEN" ] || broken "no token for $1: $(cat "$FOLDER/err")"
+}
+
+await() { # FILE PATTERN
+    for _ in $(seq 150); do
+        ! grep -q -- "$2" "$1" || return 0
+        sleep 0.1
+    done
+    broken "no $2 came: $(cat "$1")"
+}
+
 run_tests() {
     local test passed=0 failed=0
     for test in "$@"; do
