@@ -174,15 +174,3 @@ ProtobufCMessage *codec_copy(struct arena *arena,
 {
     return copy_message(arena, message, 0);
 }
-
-int codec_mask_has(size_t path_count, const char *const *paths,
-                   const char *path)
-{
-    for (size_t i = 0; i < path_count; i++) {
-        size_t length = strlen(paths[i]);
-        if (strncmp(paths[i], path, length) == 0 &&
-            (path[length] == '\0' || path[length] == '.'))
-            return true;
-    }
-    return false;
-}

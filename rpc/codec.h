@@ -53,6 +53,10 @@ ProtobufCMessage *codec_new(struct arena *arena,
 ProtobufCMessage *codec_copy(struct arena *arena,
                              const ProtobufCMessage *message);
 
+/* Whether two messages of one type say the same. */
+int codec_is_equal(struct arena *arena, const ProtobufCMessage *one,
+                   const ProtobufCMessage *other);
+
 /* Reading by descriptor.  codec_is_set() is presence as the wire has it: a
  * proto3 optional, oneof member or message by its case or pointer; a plain
  * scalar when it is not its zero value; a repeated field when it has members.
@@ -62,10 +66,5 @@ int codec_is_set(const ProtobufCMessage *message,
 
 /* Bytes that one member of a repeated field of this type takes in its array. */
 size_t codec_element_size(ProtobufCType type);
-
-/* google.protobuf.FieldMask and read masks: true when `path` is in the list,
- * or one of its parents is. */
-int codec_mask_has(size_t path_count, const char *const *paths,
-                   const char *path);
 
 #endif

@@ -308,3 +308,14 @@ uint8_t *codec_pack(struct arena *arena, const ProtobufCMessage *message,
     codec_write(message, bytes, *size);
     return bytes;
 }
+
+/* By their encodings: fields are always written in one order. */
+int codec_is_equal(struct arena *arena, const ProtobufCMessage *one,
+                   const ProtobufCMessage *other)
+{
+    size_t one_size, other_size;
+    const uint8_t *one_bytes = codec_pack(arena, one, &one_size);
+    const uint8_t *other_bytes = codec_pack(arena, other, &other_size);
+    return one_size == other_size &&
+           memcmp(one_bytes, other_bytes, one_size) == 0;
+}

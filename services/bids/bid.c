@@ -3,15 +3,18 @@
 #include "prbal/v1/listing.rpc.h"
 #include "rpc/codec.h"
 #include "rpc/enum_name.h"
+#include "rpc/read_mask.h"
 #include "services/audit.h"
 #include "services/bids/bid.sql.h"
 #include "services/bids/bid_state.h"
 #include "services/bids/bids.h"
 #include "services/caller.h"
 #include "services/events/events.h"
+#include "services/listings/service.sql.h"
 #include "services/listings/service_lifecycle.sql.h"
 #include "services/money.h"
 #include "services/notifications/notify.h"
+#include "services/patch.h"
 
 #include <string.h>
 
@@ -127,35 +130,13 @@ rpc_status bid_create_bid(struct rpc_call *call, const CreateBidRequest *req,
 rpc_status bid_get_bid(struct rpc_call *call, const GetBidRequest *req,
                        GetBidResponse *res)
 {
-    return db_one(call->db, &bid_by_id, &res->bid, db_text(req->bid_id),
-                  db_text(call->caller.id), db_bool(caller_is_admin(call)));
-}
-
-/* Whether the update names `field`: by the mask, or by being set when there is
- * no mask. */
-static bool updates(const UpdateBidRequest *req, const char *field, bool is_set)
-{
-    if (req->update_mask == NULL || req->update_mask->n_paths == 0)
-        return is_set;
-    return codec_mask_has(req->update_mask->n_paths, req->update_mask->paths,
-                          field);
-}
-
-static rpc_status check_mask(struct rpc_call *call, const UpdateBidRequest *req)
-{
-    static const char *const known[] = {
-        "amount",           "duration", "scheduled_time",
-        "duration_minutes", "message",  "cover_letter",
-    };
-    if (req->update_mask == NULL)
+    TRY(db_one(call->db, &bid_by_id, &res->bid, db_text(req->bid_id),
+               db_text(call->caller.id), db_bool(caller_is_admin(call))));
+    if (!read_mask_wants(req->read_mask, "service"))
         return RPC_SUCCESS;
-    for (size_t i = 0; i < req->update_mask->n_paths; i++)
-        if (!codec_mask_has(sizeof known / sizeof *known, known,
-                            req->update_mask->paths[i]))
-            return rpc_fail_field(call, "update_mask",
-                                  "\"%s\" is not a field that can be updated",
-                                  req->update_mask->paths[i]);
-    return RPC_SUCCESS;
+    return db_find(call->db, &service_by_id, &res->service,
+                   db_text(call->caller.id), db_bool(caller_is_admin(call)),
+                   db_text(res->bid->service_id));
 }
 
 /* Why a compare-and-set on the caller's own bid found nothing to change. */
@@ -170,63 +151,58 @@ static rpc_status wrong_state(struct rpc_call *call, const char *bid_id,
                            enum_name(BID_STATUS_DESCRIPTOR, bid->status));
 }
 
-static rpc_status check_currency(struct rpc_call *call, struct db *tx,
-                                 const UpdateBidRequest *req)
+/* Whether a bid may be like this, after an update of `before`. */
+static rpc_status check_terms(struct rpc_call *call, const Bid *before,
+                              const Bid *after)
 {
-    if (req->amount == NULL)
-        return RPC_SUCCESS;
-    Bid *bid;
-    TRY(db_one(tx, &bid_by_id, &bid, db_text(req->bid_id),
-               db_text(call->caller.id), db_bool(false)));
-    if (strcmp(bid->amount->currency, req->amount->currency) == 0)
+    if (after->amount == NULL)
+        return rpc_fail_field(call, "amount", "is required");
+    if (after->message[0] == '\0')
+        return rpc_fail_field(call, "message", "is required");
+    if (strcmp(before->amount->currency, after->amount->currency) == 0)
         return RPC_SUCCESS;
     return rpc_fail_reason(call, RPC_FAILED_PRECONDITION, "CURRENCY_MISMATCH",
-                           "bid in %s, not %s", bid->amount->currency,
-                           req->amount->currency);
+                           "bid in %s, not %s", before->amount->currency,
+                           after->amount->currency);
 }
 
-/* Unnamed fields go as null, which leaves them as they are. */
-static rpc_status write_update(struct db *tx, const UpdateBidRequest *req)
+/* The terms as they were are kept as a revision. */
+static rpc_status write_terms(struct db *tx, const Bid *bid)
 {
-    bool amount = updates(req, "amount", req->amount != NULL);
-    bool duration = updates(req, "duration", req->_duration_case != 0);
-    bool message = updates(req, "message", req->_message_case != 0);
-    bool letter = updates(req, "cover_letter", req->_cover_letter_case != 0);
-    bool minutes =
-        updates(req, "duration_minutes", req->_duration_minutes_case != 0);
-    bool time = updates(req, "scheduled_time", req->scheduled_time != NULL);
-    return db_exec(
-        tx, &bid_update, NULL, db_text(req->bid_id),
-        db_text(db_call(tx)->caller.id),
-        amount && req->amount != NULL ? db_int(req->amount->amount_minor)
-                                      : db_null(),
-        duration ? db_text(req->duration) : db_null(),
-        message ? db_text(req->message) : db_null(),
-        db_time(req->scheduled_time),
-        minutes ? db_int(req->duration_minutes) : db_null(),
-        letter ? db_text(req->cover_letter) : db_null(), db_bool(time));
+    db_arg id = db_text(bid->bid_id);
+    db_arg provider = db_text(db_call(tx)->caller.id);
+    TRY(db_exec(tx, &bid_keep_revision, NULL, id, provider));
+    return db_exec(tx, &bid_update, NULL, id, provider,
+                   db_int(bid->amount->amount_minor), db_text(bid->duration),
+                   db_text(bid->message), db_time(bid->scheduled_time),
+                   db_int(bid->duration_minutes), db_text(bid->cover_letter));
 }
 
-/* The terms as they were are kept as a revision, whose statement also locks
- * the bid: an acceptance meanwhile sees the old terms or the new, never a mix.
- */
 rpc_status bid_update_bid(struct rpc_call *call, const UpdateBidRequest *req,
                           UpdateBidResponse *res)
 {
-    TRY(check_mask(call, req));
+    const struct patch patch = {&req->base, req->update_mask};
+    TRY(patch_check(call, patch));
     TRY(check_amount(call, req->amount));
 
     struct db *tx;
+    Bid *bid;
     TRY(db_begin(call->db, &tx));
-    int64_t kept;
-    TRY(db_exec(tx, &bid_keep_revision, &kept, db_text(req->bid_id),
+    TRY(db_find(tx, &bid_lock, &bid, db_text(req->bid_id),
                 db_text(call->caller.id)));
-    if (kept == 0) {
+    if (bid == NULL) {
         db_rollback(tx);
         return wrong_state(call, req->bid_id, "update");
     }
-    TRY(check_currency(call, tx, req));
-    TRY(write_update(tx, req));
+    Bid after = *bid;
+    patch_apply(patch, &after.base);
+    TRY(check_terms(call, bid, &after));
+    after.status = BID_STATUS_PENDING;
+    if (codec_is_equal(call->arena, &bid->base, &after.base)) {
+        res->bid = bid; /* a retry, say */
+        return db_commit(tx);
+    }
+    TRY(write_terms(tx, &after));
     TRY(db_one(tx, &bid_by_id, &res->bid, db_text(req->bid_id),
                db_text(call->caller.id), db_bool(false)));
     announce_bid(tx, res->bid);

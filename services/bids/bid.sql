@@ -92,14 +92,25 @@ select {{bid_columns}}
  where b.bid_id = $1
    and ($2 in (b.seeker_id, b.provider_id) or $3);
 
+-- $1 the caller, $2 as provider, else as seeker; $3, $4 narrow.
+-- fragment: bid_filter
+((b.provider_id = $1 and $2) or (b.seeker_id = $1 and not $2))
+   and ($3::uuid is null or b.service_id = $3)
+   and ($4::text[] is null or b.status = any ($4));
+
+-- name: bids_count :one BidCountRow
+-- Up to $5; counting on would cost more than anybody gains.
+select count(*) as total
+  from (select
+          from bid b
+         where {{bid_filter}}
+         limit $5) counted;
+
 -- name: bids_newest_first :many Bid
--- $1 the caller, $2 as provider, else as seeker; $3, $4 narrow; $5, $6 the row
--- that the page starts behind.
+-- $5, $6 the row that the page starts behind.
 select {{bid_columns}}
   from {{bid_tables}}
- where ((b.provider_id = $1 and $2) or (b.seeker_id = $1 and not $2))
-   and ($3::uuid is null or b.service_id = $3)
-   and ($4::text[] is null or b.status = any ($4))
+ where {{bid_filter}}
    and ($5::timestamptz is null
         or (b.created_at, b.bid_id) < ($5, $6::uuid))
  order by b.created_at desc, b.bid_id desc
@@ -108,9 +119,7 @@ select {{bid_columns}}
 -- name: bids_oldest_first :many Bid
 select {{bid_columns}}
   from {{bid_tables}}
- where ((b.provider_id = $1 and $2) or (b.seeker_id = $1 and not $2))
-   and ($3::uuid is null or b.service_id = $3)
-   and ($4::text[] is null or b.status = any ($4))
+ where {{bid_filter}}
    and ($5::timestamptz is null
         or (b.created_at, b.bid_id) > ($5, $6::uuid))
  order by b.created_at, b.bid_id
@@ -119,9 +128,7 @@ select {{bid_columns}}
 -- name: bids_cheapest_first :many Bid
 select {{bid_columns}}
   from {{bid_tables}}
- where ((b.provider_id = $1 and $2) or (b.seeker_id = $1 and not $2))
-   and ($3::uuid is null or b.service_id = $3)
-   and ($4::text[] is null or b.status = any ($4))
+ where {{bid_filter}}
    and ($5::text is null
         or (b.amount_minor, b.bid_id) > ($5::text::bigint, $6::uuid))
  order by b.amount_minor, b.bid_id
@@ -130,13 +137,32 @@ select {{bid_columns}}
 -- name: bids_dearest_first :many Bid
 select {{bid_columns}}
   from {{bid_tables}}
- where ((b.provider_id = $1 and $2) or (b.seeker_id = $1 and not $2))
-   and ($3::uuid is null or b.service_id = $3)
-   and ($4::text[] is null or b.status = any ($4))
+ where {{bid_filter}}
    and ($5::text is null
         or (b.amount_minor, b.bid_id) < ($5::text::bigint, $6::uuid))
  order by b.amount_minor desc, b.bid_id desc
  limit $7;
+
+-- name: bids_best_rated_first :many Bid
+-- By the provider's rating.
+select {{bid_columns}}
+  from {{bid_tables}}
+ where {{bid_filter}}
+   and ($5::text is null
+        or (coalesce(pp.rating_avg, 0), b.bid_id)
+           < ($5::text::numeric, $6::uuid))
+ order by coalesce(pp.rating_avg, 0) desc, b.bid_id desc
+ limit $7;
+
+-- name: bid_lock :one Bid
+-- A bid that its provider ($2) may change, held until the transaction ends: an
+-- acceptance meanwhile sees the old terms or the new, never a mix.
+select {{bid_columns}}
+  from {{bid_tables}}
+ where b.bid_id = $1
+   and b.provider_id = $2
+   and b.status in ('PENDING', 'COUNTERED')
+   for update of b;
 
 -- name: bid_keep_revision :exec
 -- The terms as they were, before bid_update changes them.
@@ -147,20 +173,16 @@ select bid_id, provider_id, amount_minor, currency, duration, scheduled_at,
        duration_minutes, message
   from bid
  where bid_id = $1
-   and provider_id = $2
-   and status in ('PENDING', 'COUNTERED')
-   for update;
+   and provider_id = $2;
 
 -- name: bid_update :exec
--- Null leaves a field as it is; $9 says that scheduled_at is to be set to $6
--- even when that is null.
 update bid
-   set amount_minor     = coalesce($3, amount_minor),
-       duration         = coalesce($4, duration),
-       message          = coalesce($5, message),
-       scheduled_at     = case when $9 then $6 else scheduled_at end,
-       duration_minutes = coalesce($7, duration_minutes),
-       cover_letter     = coalesce($8, cover_letter),
+   set amount_minor     = $3,
+       duration         = $4,
+       message          = $5,
+       scheduled_at     = $6,
+       duration_minutes = $7,
+       cover_letter     = $8,
        status           = 'PENDING',
        updated_at       = now()
  where bid_id = $1

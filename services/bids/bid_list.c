@@ -6,18 +6,21 @@
 
 #include <string.h>
 
-enum { BIDS_DEFAULT = 12 };
+enum { BIDS_DEFAULT = 12, TOTAL_MAX = 1000 };
+
+typedef enum { BY_TIME, BY_AMOUNT, BY_RATING } key_type;
 
 static const struct order {
     const char *name;
     const struct db_query *query;
-    bool by_amount; /* else by creation time */
+    key_type key;
 } orders[] = {
-    {"", &bids_newest_first, false},
-    {"-create_time", &bids_newest_first, false},
-    {"create_time", &bids_oldest_first, false},
-    {"amount", &bids_cheapest_first, true},
-    {"-amount", &bids_dearest_first, true},
+    {"", &bids_newest_first, BY_TIME},
+    {"-create_time", &bids_newest_first, BY_TIME},
+    {"create_time", &bids_oldest_first, BY_TIME},
+    {"amount", &bids_cheapest_first, BY_AMOUNT},
+    {"-amount", &bids_dearest_first, BY_AMOUNT},
+    {"rating", &bids_best_rated_first, BY_RATING},
 };
 
 /* NULL for an order that the .proto does not let through. */
@@ -45,13 +48,46 @@ static rpc_status find_role(struct rpc_call *call, BidRole asked,
     return RPC_SUCCESS;
 }
 
-static const char *last_key(struct rpc_call *call, const struct order *order,
+static const char *last_key(struct rpc_call *call, key_type key,
                             const Bid *last)
 {
-    if (!order->by_amount)
-        return page_time_key(call, last->create_time);
-    return arena_printf(call->arena, "%lld",
-                        (long long)last->amount->amount_minor);
+    if (key == BY_AMOUNT)
+        return arena_printf(call->arena, "%lld",
+                            (long long)last->amount->amount_minor);
+    if (key == BY_RATING) /* stored with two digits */
+        return arena_printf(call->arena, "%.2f", last->provider->rating_avg);
+    return page_time_key(call, last->create_time);
+}
+
+/* What lists and counts start with: bid_filter's arguments. */
+enum { FILTER_ARGS = 4, LIST_ARGS = FILTER_ARGS + 3 };
+
+static rpc_status count_bids(struct rpc_call *call, db_arg args[LIST_ARGS],
+                             int64_t *total)
+{
+    BidCountRow *row;
+    args[FILTER_ARGS] = db_int(TOTAL_MAX);
+    TRY(db_one_args(call->db, &bids_count, &row, args, FILTER_ARGS + 1));
+    *total = row->total;
+    return RPC_SUCCESS;
+}
+
+static rpc_status read_page(struct rpc_call *call, const struct order *order,
+                            const struct page *page, db_arg args[LIST_ARGS],
+                            ListBidsResponse *res)
+{
+    args[FILTER_ARGS] =
+        order->key == BY_TIME ? page_time(page, 0) : page_text(page, 0);
+    args[FILTER_ARGS + 1] = page_text(page, 1);
+    args[FILTER_ARGS + 2] = page_limit(page);
+    TRY(db_many_args(call->db, order->query, &res->n_bids, &res->bids, args,
+                     LIST_ARGS));
+    if (page_cut(page, &res->n_bids)) {
+        const Bid *last = res->bids[res->n_bids - 1];
+        res->next_page_token = page_next(
+            call, page, last_key(call, order->key, last), last->bid_id);
+    }
+    return RPC_SUCCESS;
 }
 
 rpc_status bid_list_bids(struct rpc_call *call, const ListBidsRequest *req,
@@ -65,20 +101,15 @@ rpc_status bid_list_bids(struct rpc_call *call, const ListBidsRequest *req,
     if (order == NULL)
         return rpc_fail_field(call, "order_by", "\"%s\" is not an order",
                               req->order_by);
-
-    TRY(db_many(call->db, order->query, &res->n_bids, &res->bids,
-                db_text(call->caller.id), db_bool(as_provider),
-                db_text_or_null(req->service_id),
-                db_enums_or_all(call->arena, BID_STATUS_DESCRIPTOR,
-                                req->statuses, req->n_statuses),
-                order->by_amount ? page_text(&page, 0) : page_time(&page, 0),
-                page_text(&page, 1), page_limit(&page)));
-    if (page_cut(&page, &res->n_bids)) {
-        const Bid *last = res->bids[res->n_bids - 1];
-        res->next_page_token =
-            page_next(call, &page, last_key(call, order, last), last->bid_id);
-    }
-    return RPC_SUCCESS;
+    db_arg args[LIST_ARGS] = {
+        db_text(call->caller.id),
+        db_bool(as_provider),
+        db_text_or_null(req->service_id),
+        db_enums_or_all(call->arena, BID_STATUS_DESCRIPTOR, req->statuses,
+                        req->n_statuses),
+    };
+    TRY(count_bids(call, args, &res->total_size));
+    return read_page(call, order, &page, args, res);
 }
 
 rpc_status bid_list_bid_revisions(struct rpc_call *call,

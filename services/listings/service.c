@@ -149,16 +149,6 @@ static rpc_status check_may_change(struct rpc_call *call,
                                : "the service is over");
 }
 
-/* True when applying the patch changed nothing: a retry, say. */
-static bool is_same(struct rpc_call *call, const uint8_t *before,
-                    size_t before_bytes, const Service *after)
-{
-    size_t after_bytes;
-    const uint8_t *packed = codec_pack(call->arena, &after->base, &after_bytes);
-    return before_bytes == after_bytes &&
-           memcmp(before, packed, after_bytes) == 0;
-}
-
 static rpc_status write_draft(struct db *tx, const ServiceLockRow *row,
                               const Service *draft)
 {
@@ -214,19 +204,18 @@ rpc_status listing_update_service(struct rpc_call *call,
     struct patch patch = {&req->base, req->update_mask};
     struct db *tx;
     ServiceLockRow *row;
-    Service *draft;
+    Service *service;
     TRY(patch_check(call, patch));
     TRY(db_begin(call->db, &tx));
     TRY(listing_lock(tx, req->service_id, &row));
     TRY(check_may_change(call, row, patch));
-    TRY(listing_read(tx, req->service_id, &draft));
+    TRY(listing_read(tx, req->service_id, &service));
 
-    size_t bytes;
-    const uint8_t *before = codec_pack(call->arena, &draft->base, &bytes);
-    patch_apply(patch, &draft->base);
-    draft_set_defaults(draft);
-    if (!is_same(call, before, bytes, draft)) {
-        TRY(write_draft(tx, row, draft));
+    Service draft = *service;
+    patch_apply(patch, &draft.base);
+    draft_set_defaults(&draft);
+    if (!codec_is_equal(call->arena, &service->base, &draft.base)) {
+        TRY(write_draft(tx, row, &draft));
         TRY(tell_bidders(tx, row));
         TRY(listing_record(tx, row, "service.updated"));
     }

@@ -462,6 +462,99 @@ static void an_update_keeps_the_old_terms(void **state)
                   RPC_FAILED_PRECONDITION, "WRONG_STATE");
 }
 
+static void an_update_that_changes_nothing_leaves_no_revision(void **state)
+{
+    fixture *t = *state;
+    struct person seeker = person(t, USER_TYPE_SEEKER);
+    struct person provider = person(t, USER_TYPE_PROVIDER);
+    const Bid *bid =
+        bid_on(t, &provider, needed_service(t, &seeker, "Dig a pond"), 30000);
+    Money amount = usd(29000);
+    UpdateBidRequest req = UPDATE_BID_REQUEST_INIT;
+    req.bid_id = bid->bid_id;
+    req.amount = &amount;
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(ANSWER(UpdateBidResponse,
+                                call_as(t, &provider, BIDS "UpdateBid", &req))
+                             ->bid->amount->amount_minor,
+                         29000);
+    assert_int_equal(
+        number(t, "select count(*) from bid_revision where bid_id = '%s'",
+               bid->bid_id),
+        1);
+}
+
+static void terms_that_a_bid_needs_cannot_be_emptied(void **state)
+{
+    fixture *t = *state;
+    struct person seeker = person(t, USER_TYPE_SEEKER);
+    struct person provider = person(t, USER_TYPE_PROVIDER);
+    const Bid *bid =
+        bid_on(t, &provider, needed_service(t, &seeker, "Prune a tree"), 30000);
+    const char *paths[] = {"amount", "message"};
+    for (size_t i = 0; i < 2; i++) {
+        Google__Protobuf__FieldMask mask = GOOGLE__PROTOBUF__FIELD_MASK__INIT;
+        mask.n_paths = 1;
+        mask.paths = &paths[i];
+        UpdateBidRequest req = UPDATE_BID_REQUEST_INIT;
+        req.bid_id = bid->bid_id;
+        req.update_mask = &mask;
+        assert_field_violation(call_as(t, &provider, BIDS "UpdateBid", &req),
+                               paths[i]);
+    }
+}
+
+static void a_bid_comes_with_its_service(void **state)
+{
+    fixture *t = *state;
+    struct person seeker = person(t, USER_TYPE_SEEKER);
+    struct person provider = person(t, USER_TYPE_PROVIDER);
+    const char *service = needed_service(t, &seeker, "Mend a roof");
+    const Bid *bid = bid_on(t, &provider, service, 30000);
+    const GetBidResponse *seen =
+        ANSWER(GetBidResponse, try_get(t, &provider, bid->bid_id));
+    assert_string_equal(seen->service->service_id, service);
+    assert_string_equal(seen->service->description, "As the title says.");
+
+    sql(t, "update service set is_active = false where service_id = '%s'",
+        service);
+    seen = ANSWER(GetBidResponse, try_get(t, &provider, bid->bid_id));
+    assert_null(seen->service);
+    assert_string_equal(seen->bid->bid_id, bid->bid_id);
+}
+
+static void the_best_rated_provider_can_come_first(void **state)
+{
+    fixture *t = *state;
+    struct person seeker = person(t, USER_TYPE_SEEKER);
+    const char *service = needed_service(t, &seeker, "Tile a bath");
+    static const char *const ratings[] = {"3.25", "null", "4.5"};
+    static const char *const want[] = {"4.5", "3.25", "null"};
+    const char *providers[3];
+    for (int i = 0; i < 3; i++) {
+        struct person provider = person(t, USER_TYPE_PROVIDER);
+        providers[i] = provider.user_id;
+        bid_on(t, &provider, service, 1000);
+        sql(t, "update profile set rating_avg = %s where user_id = '%s'",
+            ratings[i], provider.user_id);
+    }
+    ListBidsRequest req = LIST_BIDS_REQUEST_INIT;
+    req.order_by = "rating";
+    req.page_size = 1;
+    for (int i = 0; i < 3; i++) {
+        const ListBidsResponse *page = ANSWER(
+            ListBidsResponse, call_as(t, &seeker, BIDS "ListBids", &req));
+        assert_int_equal(page->total_size, 3);
+        assert_int_equal(page->n_bids, 1);
+        for (int k = 0; k < 3; k++)
+            if (strcmp(ratings[k], want[i]) == 0)
+                assert_string_equal(page->bids[0]->provider->user_id,
+                                    providers[k]);
+        req.page_token = page->next_page_token;
+    }
+    assert_string_equal(req.page_token, "");
+}
+
 static void revisions_tell_both_parties_the_earlier_terms(void **state)
 {
     fixture *t = *state;
@@ -538,8 +631,8 @@ static void lists_show_each_side_its_bids(void **state)
 
 static void pages_show_every_bid_once(void **state)
 {
-    static const char *const orders[] = {"", "create_time", "amount",
-                                         "-amount"};
+    static const char *const orders[] = {"", "create_time", "amount", "-amount",
+                                         "rating"};
     fixture *t = *state;
     struct person seeker = person(t, USER_TYPE_SEEKER);
     const char *service = needed_service(t, &seeker, "Count to seven");
@@ -580,5 +673,9 @@ TEST_MAIN("bid", TEST(a_bid_reaches_the_seeker),
           TEST(the_provider_cannot_accept_the_own_bid),
           TEST(a_provider_is_not_booked_twice_by_bids),
           TEST(an_update_keeps_the_old_terms),
+          TEST(an_update_that_changes_nothing_leaves_no_revision),
+          TEST(terms_that_a_bid_needs_cannot_be_emptied),
+          TEST(a_bid_comes_with_its_service),
+          TEST(the_best_rated_provider_can_come_first),
           TEST(revisions_tell_both_parties_the_earlier_terms),
           TEST(lists_show_each_side_its_bids), TEST(pages_show_every_bid_once))
