@@ -3,6 +3,8 @@ create table booking (
   booking_id         uuid        primary key default uuid7(),
   service_id         uuid        references service on delete set null,
   bid_id             uuid        references bid on delete set null,
+  -- Chosen by the client, so that a retry books nothing twice.
+  request_id         uuid,
   seeker_id          uuid        not null references account,
   provider_id        uuid        not null references account,
   origin             text        not null,
@@ -18,6 +20,7 @@ create table booking (
   full_name          text        not null default '',
   linkedin_url       text        not null default '',
   notes              text        not null default '',
+  pricing_option     text        not null default '',
   total_minor        bigint      not null,
   platform_fee_minor bigint      not null,
   currency           text        not null,
@@ -36,6 +39,7 @@ create table booking (
 
   constraint booking_not_with_oneself     check (seeker_id <> provider_id),
   constraint booking_one_per_bid          unique (bid_id),
+  constraint booking_request_once         unique (seeker_id, request_id),
   constraint booking_times_are_a_pair     check (
     (start_at is null) = (end_at is null)),
   constraint booking_end_is_after_start   check (end_at > start_at),
@@ -48,7 +52,7 @@ create table booking (
     length(timezone) <= 40 and length(address) <= 500
     and length(full_name) <= 150 and length(linkedin_url) <= 500
     and length(notes) <= 5000 and length(cancel_reason) <= 255
-    and length(decline_reason) <= 255),
+    and length(decline_reason) <= 255 and length(pricing_option) <= 80),
   constraint booking_origin_is_known      check (
     origin in ('BID', 'DIRECT', 'COURSE')),
   constraint booking_status_is_known      check (

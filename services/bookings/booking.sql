@@ -27,6 +27,7 @@ k.booking_id,
        k.full_name,
        k.linkedin_url,
        k.notes,
+       k.pricing_option,
        k.total_minor         as "total_amount.amount_minor",
        k.currency            as "total_amount.currency",
        k.platform_fee_minor  as "platform_fee.amount_minor",
@@ -54,6 +55,7 @@ booking k
 
 -- name: booking_target :one BookingTargetRow
 -- The service as far as a booking depends on it; active and approved ones only.
+-- $2 names one of its packages, or none.
 select s.service_id,
        s.owner_id,
        s.title,
@@ -62,7 +64,11 @@ select s.service_id,
        s.status,
        s.instant_book,
        s.min_hours,
-       s.max_hours
+       s.max_hours,
+       $2 = '' or exists (
+         select
+           from jsonb_array_elements(s.pricing_options) o
+          where o ->> 'name' = $2) as has_option
   from service s
  where s.service_id = $1
    and s.is_active
@@ -71,11 +77,14 @@ select s.service_id,
 -- name: booking_insert :one BookingIdRow
 -- A direct booking.  $3 status; $4, $5 the time; $6 and $15 the minutes kept
 -- free before and after; $14 the platform's part in hundredths of a per cent,
--- and $16 a payment policy that overrules the service's.
+-- $16 a payment policy that overrules the service's, $17 the package ('': none).
+-- No row when the caller has used this request_id ($18) before, or when the
+-- service or the package has just been taken back.
 insert into booking
        (service_id, seeker_id, provider_id, origin, status, start_at, end_at,
         slot, timezone, full_name, linkedin_url, notes, address, coordinates,
-        total_minor, platform_fee_minor, currency, payment_policy, accepted_at)
+        pricing_option, total_minor, platform_fee_minor, currency,
+        payment_policy, accepted_at, request_id)
 select s.service_id,
        a.user_id,
        s.owner_id,
@@ -92,20 +101,46 @@ select s.service_id,
        $10,
        $11,
        st_setsrid(st_makepoint($12, $13), 4326)::geography,
-       s.price_minor,
-       s.price_minor * $14::bigint / 10000,
+       $17,
+       t.minor,
+       t.minor * $14::bigint / 10000,
        s.price_currency,
        coalesce($16, s.payment_policy),
-       case when $3 = 'CONFIRMED' then now() end
-  from service s,
-       account a
+       case when $3 = 'CONFIRMED' then now() end,
+       $18
+  from service s
+ cross join account a
+ cross join lateral (
+       select s.price_minor as minor, s.pricing_unit as unit
+        where $17 = ''
+       union all
+       select (o ->> 'amount_minor')::bigint, o ->> 'unit'
+         from jsonb_array_elements(s.pricing_options) o
+        where $17 <> ''
+          and o ->> 'name' = $17
+        limit 1
+       ) price
+ cross join lateral (
+       select case when price.unit = 'HOURLY' and $4::timestamptz is not null
+                   then round(price.minor
+                              * extract(epoch from $5::timestamptz - $4)
+                              / 3600)::bigint
+                   else price.minor end as minor
+       ) t
  where s.service_id = $1
    and a.user_id = $2
    and s.owner_id <> a.user_id
    and s.kind = 'OFFERED'
    and s.status = 'OPEN'
    and s.is_active
+on conflict on constraint booking_request_once do nothing
 returning booking_id;
+
+-- name: booking_of_request :one Booking
+select {{booking_columns}}
+  from {{booking_tables}}
+ where k.seeker_id = $1
+   and k.request_id = $2;
 
 -- name: booking_insert_from_bid :one BookingIdRow
 -- The booking of an accepted bid ($1).  $2 replaces the bid's start; $3 is the
@@ -178,17 +213,25 @@ select other.email,
    and $2 in (k.seeker_id, k.provider_id)
    and k.status in ('CONFIRMED', 'IN_PROGRESS', 'COMPLETED');
 
+-- $1 the caller, $2 as provider, $3 as seeker; $4 to $8 narrow.
 -- fragment: booking_filter
-($2 and k.provider_id = $1 or $3 and k.seeker_id = $1)
+(($2 and k.provider_id = $1) or ($3 and k.seeker_id = $1))
    and ($4::text[] is null or k.status = any ($4))
    and ($5::uuid is null or k.service_id = $5)
    and ($6::boolean is null or (k.origin = 'COURSE') = $6)
    and ($7::timestamptz is null or k.end_at > $7)
    and ($8::timestamptz is null or k.start_at < $8);
 
+-- name: bookings_count :one CountRow
+-- Up to $9; counting on would cost more than anybody gains.
+select count(*) as count
+  from (select
+          from booking k
+         where {{booking_filter}}
+         limit $9) counted;
+
 -- name: bookings_newest_first :many Booking
--- $1 the caller, $2 as provider, $3 as seeker; $4 to $8 narrow; $9, $10 the row
--- that the page starts behind.
+-- $9, $10 the row that the page starts behind.
 select {{booking_columns}}
   from {{booking_tables}}
  where {{booking_filter}}

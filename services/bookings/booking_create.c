@@ -41,14 +41,21 @@ static rpc_status read_booking(struct db *db, const char *booking_id,
 }
 
 /* The other side hears of a new booking: the provider of a direct one, both of
- * one that came from a bid. */
+ * one that came from a bid, which nobody has to answer any more. */
 static rpc_status tell_created(struct db *tx, const Booking *booking,
                                const UserSummary *to, const UserSummary *from)
 {
+    bool is_agreed = booking->origin == BOOKING_ORIGIN_BID;
+    const char *agreed =
+        arena_printf(db_call(tx)->arena, "You and %s have a booking for %s",
+                     from->full_name, booking->service_title);
     return notify(tx,
                   &(struct notice){.recipient_id = to->user_id,
                                    .type = NOTIFICATION_TYPE_BOOKING_CREATED,
+                                   .title = is_agreed ? "New booking" : NULL,
+                                   .message = is_agreed ? agreed : NULL,
                                    .name = from->full_name,
+                                   .sender_id = from->user_id,
                                    .subject = booking->service_title,
                                    .object_type = "Booking",
                                    .object_id = booking->booking_id,
@@ -148,6 +155,12 @@ rpc_status booking_read_of_bid(struct rpc_call *call, const char *bid_id,
 
 /* ---- directly ---- */
 
+static rpc_status not_open(struct rpc_call *call)
+{
+    return rpc_fail_reason(call, RPC_FAILED_PRECONDITION, "SERVICE_NOT_OPEN",
+                           "the service is not open for bookings");
+}
+
 static rpc_status check_role(struct rpc_call *call, const BookingTargetRow *t)
 {
     if (strcmp(t->owner_id, call->caller.id) == 0)
@@ -163,11 +176,7 @@ static rpc_status check_role(struct rpc_call *call, const BookingTargetRow *t)
     if (!t->is_course && !caller_is(call, ROLE_SEEKER))
         return rpc_fail_reason(call, RPC_PERMISSION_DENIED, "WRONG_ROLE",
                                "only seekers can book an offered service");
-    if (t->status != SERVICE_STATUS_OPEN)
-        return rpc_fail_reason(call, RPC_FAILED_PRECONDITION,
-                               "SERVICE_NOT_OPEN",
-                               "the service is not open for bookings");
-    return RPC_SUCCESS;
+    return t->status == SERVICE_STATUS_OPEN ? RPC_SUCCESS : not_open(call);
 }
 
 static rpc_status check_hours(struct rpc_call *call, const BookingTargetRow *t,
@@ -227,17 +236,57 @@ static rpc_status insert_direct(struct db *tx, const CreateBookingRequest *req,
                                 BookingIdRow **id)
 {
     const LatLng *at = req->coordinates;
-    return db_one(tx, &booking_insert, id, db_text(req->service_id),
-                  db_text(db_call(tx)->caller.id),
-                  db_text(target->instant_book ? "CONFIRMED" : "PENDING"),
-                  db_time(req->start_time), db_time(req->end_time),
-                  minutes_before(), db_text_or_null(req->timezone),
-                  db_text(req->full_name), db_text(req->linkedin_url),
-                  db_text(req->notes), db_text(req->address),
-                  at != NULL ? db_double(at->longitude) : db_null(),
-                  at != NULL ? db_double(at->latitude) : db_null(),
-                  db_int(app_config()->platform_fee_bps), minutes_after(),
-                  policy_override());
+    return db_find(tx, &booking_insert, id, db_text(req->service_id),
+                   db_text(db_call(tx)->caller.id),
+                   db_text(target->instant_book ? "CONFIRMED" : "PENDING"),
+                   db_time(req->start_time), db_time(req->end_time),
+                   minutes_before(), db_text_or_null(req->timezone),
+                   db_text(req->full_name), db_text(req->linkedin_url),
+                   db_text(req->notes), db_text(req->address),
+                   at != NULL ? db_double(at->longitude) : db_null(),
+                   at != NULL ? db_double(at->latitude) : db_null(),
+                   db_int(app_config()->platform_fee_bps), minutes_after(),
+                   policy_override(), db_text(req->pricing_option),
+                   db_text_or_null(req->request_id));
+}
+
+/* What the first call with this request_id made; NULL when this is the first.
+ */
+static rpc_status find_twin(struct db *db, const CreateBookingRequest *req,
+                            Booking **twin)
+{
+    *twin = NULL;
+    if (req->request_id[0] == '\0')
+        return RPC_SUCCESS;
+    return db_find(db, &booking_of_request, twin,
+                   db_text(db_call(db)->caller.id), db_text(req->request_id));
+}
+
+/* Nothing was inserted: a twin was faster, or the owner was. */
+static rpc_status twin_or_closed(struct rpc_call *call, struct db *tx,
+                                 const CreateBookingRequest *req,
+                                 CreateBookingResponse *res)
+{
+    db_rollback(tx);
+    TRY(find_twin(call->db, req, &res->booking));
+    return res->booking != NULL ? RPC_SUCCESS : not_open(call);
+}
+
+static rpc_status check_booking(struct rpc_call *call,
+                                const CreateBookingRequest *req,
+                                BookingTargetRow **target, int64_t *minutes)
+{
+    TRY(db_find(call->db, &booking_target, target, db_text(req->service_id),
+                db_text(req->pricing_option)));
+    if (*target == NULL)
+        return rpc_fail(call, RPC_NOT_FOUND, "service not found");
+    TRY(check_role(call, *target));
+    if (!(*target)->has_option)
+        return rpc_fail_field(call, "pricing_option",
+                              "the service has no package \"%s\"",
+                              req->pricing_option);
+    TRY(check_times(call, req, *target, minutes));
+    return check_slot(call, call->db, req, *target, *minutes);
 }
 
 rpc_status booking_create_booking(struct rpc_call *call,
@@ -245,13 +294,11 @@ rpc_status booking_create_booking(struct rpc_call *call,
                                   CreateBookingResponse *res)
 {
     BookingTargetRow *target;
-    TRY(db_find(call->db, &booking_target, &target, db_text(req->service_id)));
-    if (target == NULL)
-        return rpc_fail(call, RPC_NOT_FOUND, "service not found");
-    TRY(check_role(call, target));
     int64_t minutes;
-    TRY(check_times(call, req, target, &minutes));
-    TRY(check_slot(call, call->db, req, target, minutes));
+    TRY(find_twin(call->db, req, &res->booking));
+    if (res->booking != NULL)
+        return RPC_SUCCESS;
+    TRY(check_booking(call, req, &target, &minutes));
 
     struct db *tx;
     TRY(db_begin(call->db, &tx));
@@ -262,6 +309,8 @@ rpc_status booking_create_booking(struct rpc_call *call,
         return slot_taken(call, target->owner_id, req->start_time, minutes);
     }
     TRY(made);
+    if (id == NULL)
+        return twin_or_closed(call, tx, req, res);
     TRY(db_exec(tx, &service_count_booking, NULL, db_text(req->service_id)));
     TRY(read_booking(tx, id->booking_id, &res->booking));
     TRY(record_created(tx, res->booking));

@@ -113,6 +113,19 @@ static rpc_status check_state(struct rpc_call *call,
     return RPC_SUCCESS;
 }
 
+/* A learner is told what comes next: groups are filled by hand. */
+static const char *message_of(struct arena *arena,
+                              const BookingStateRow *booking,
+                              const struct step *step)
+{
+    if (step != &accept_step || booking->origin != BOOKING_ORIGIN_COURSE)
+        return NULL;
+    return arena_printf(arena,
+                        "Your booking for %s has been confirmed. The teacher "
+                        "will add you to the course's group",
+                        booking->service_title);
+}
+
 /* Everybody but the one who moved it hears of it. */
 static rpc_status tell_others(struct db *tx, const BookingStateRow *booking,
                               const struct step *step)
@@ -124,6 +137,7 @@ static rpc_status tell_others(struct db *tx, const BookingStateRow *booking,
                    &(struct notice){
                        .recipient_id = people[i],
                        .type = step->notice,
+                       .message = message_of(call->arena, booking, step),
                        .subject = booking->service_title,
                        .text = enum_name(BOOKING_STATUS_DESCRIPTOR, step->to),
                        .object_type = "Booking",

@@ -327,6 +327,28 @@ static void accepting_makes_a_booking_and_ends_the_contest(void **state)
                      1);
 }
 
+static void both_sides_of_an_accepted_bid_hear_of_their_booking(void **state)
+{
+    fixture *t = *state;
+    struct person seeker = person(t, USER_TYPE_SEEKER);
+    struct person provider = person(t, USER_TYPE_PROVIDER);
+    const Bid *bid =
+        bid_on(t, &provider, needed_service(t, &seeker, "Hang a door"), 5000);
+    assert_ok(try_accept(t, &seeker, bid->bid_id));
+    const struct person *sides[] = {&seeker, &provider, &seeker};
+    for (int i = 0; i < 2; i++) {
+        char want[200];
+        snprintf(want, sizeof want, "You and %s have a booking for Hang a door",
+                 sides[i + 1]->full_name);
+        assert_string_equal(
+            text(t,
+                 "select message from notification where recipient_id = '%s' "
+                 "and sender_id = '%s' and type = 'BOOKING_CREATED'",
+                 sides[i]->user_id, sides[i + 1]->user_id),
+            want);
+    }
+}
+
 static void accepting_twice_answers_the_same_booking(void **state)
 {
     fixture *t = *state;
@@ -668,6 +690,7 @@ TEST_MAIN("bid", TEST(a_bid_reaches_the_seeker),
           TEST(bids_that_cannot_be_are_refused),
           TEST(malformed_bids_name_the_field), TEST(only_providers_bid),
           TEST(accepting_makes_a_booking_and_ends_the_contest),
+          TEST(both_sides_of_an_accepted_bid_hear_of_their_booking),
           TEST(accepting_twice_answers_the_same_booking),
           TEST(only_one_bid_of_a_service_is_accepted),
           TEST(the_provider_cannot_accept_the_own_bid),

@@ -395,6 +395,144 @@ static void an_instant_service_confirms_at_once(void **state)
                   "SLOT_TAKEN");
 }
 
+static const GetBookingResponse *get(fixture *t, const struct person *who,
+                                     const char *booking_id)
+{
+    return ANSWER(GetBookingResponse, try_get(t, who, booking_id));
+}
+
+static void a_booking_comes_with_all_that_its_page_shows(void **state)
+{
+    fixture *t = *state;
+    struct person seeker = person(t, USER_TYPE_SEEKER);
+    struct person provider = person(t, USER_TYPE_PROVIDER);
+    const char *service = offered_service(t, &provider, "Sofa cleaning");
+    const Booking *booking = book(t, &seeker, service, 60, 60);
+    const GetBookingResponse *seen = get(t, &seeker, booking->booking_id);
+    assert_string_equal(seen->seeker->user_id, seeker.user_id);
+    assert_string_equal(seen->provider->user_id, provider.user_id);
+    assert_non_null(seen->provider->member_since_time);
+    assert_string_equal(seen->service->service_id, service);
+    assert_int_equal(seen->n_timeline, 1);
+    assert_int_equal(seen->timeline[0]->type, TIMELINE_EVENT_TYPE_CREATED);
+
+    sql(t, "update service set is_active = false where service_id = '%s'",
+        service);
+    seen = get(t, &seeker, booking->booking_id);
+    assert_null(seen->service);
+    assert_string_equal(seen->booking->service_title, "Sofa cleaning");
+}
+
+static void what_is_not_asked_of_a_booking_is_left_out(void **state)
+{
+    fixture *t = *state;
+    struct person seeker = person(t, USER_TYPE_SEEKER);
+    struct person provider = person(t, USER_TYPE_PROVIDER);
+    const Booking *booking = book(
+        t, &seeker, offered_service(t, &provider, "Oven cleaning"), 60, 60);
+    const char *paths[] = {"booking.status", "timeline.type"};
+    Google__Protobuf__FieldMask mask = GOOGLE__PROTOBUF__FIELD_MASK__INIT;
+    mask.n_paths = 2;
+    mask.paths = paths;
+    GetBookingRequest req = GET_BOOKING_REQUEST_INIT;
+    req.booking_id = booking->booking_id;
+    req.read_mask = &mask;
+    const GetBookingResponse *seen = ANSWER(
+        GetBookingResponse, call_as(t, &seeker, BOOKINGS "GetBooking", &req));
+    assert_int_equal(seen->booking->status, BOOKING_STATUS_PENDING);
+    assert_string_equal(seen->booking->booking_id, "");
+    assert_int_equal(seen->timeline[0]->type, TIMELINE_EVENT_TYPE_CREATED);
+    assert_null(seen->timeline[0]->create_time);
+    assert_null(seen->seeker);
+    assert_null(seen->provider);
+    assert_null(seen->service);
+}
+
+static void a_repeated_request_id_books_once(void **state)
+{
+    fixture *t = *state;
+    struct person seeker = person(t, USER_TYPE_SEEKER);
+    struct person other = person(t, USER_TYPE_SEEKER);
+    struct person provider = person(t, USER_TYPE_PROVIDER);
+    const char *service = offered_service(t, &provider, "Car wash");
+    sql(t, "update service set instant_book = true where service_id = '%s'",
+        service);
+    CreateBookingRequest req = booking_request(service);
+    req.request_id = text(t, "select gen_random_uuid()");
+    req.start_time = in_minutes(t, 60);
+    req.end_time = in_minutes(t, 120);
+    const char *ids[2];
+    for (int i = 0; i < 2; i++)
+        ids[i] = ANSWER(CreateBookingResponse,
+                        call_as(t, &seeker, BOOKINGS "CreateBooking", &req))
+                     ->booking->booking_id;
+    assert_string_equal(ids[0], ids[1]);
+    assert_int_equal(
+        number(t, "select bookings_count from service where service_id = '%s'",
+               service),
+        1);
+    /* The id is the caller's own: somebody else's is another one. */
+    assert_reason(call_as(t, &other, BOOKINGS "CreateBooking", &req),
+                  RPC_ABORTED, "SLOT_TAKEN");
+}
+
+static int64_t price_of(fixture *t, const struct person *seeker,
+                        const char *service, const char *option, int64_t start)
+{
+    CreateBookingRequest req = booking_request(service);
+    req.pricing_option = option;
+    req.start_time = in_minutes(t, start);
+    req.end_time = in_minutes(t, start + 90);
+    const Booking *booking =
+        ANSWER(CreateBookingResponse,
+               call_as(t, seeker, BOOKINGS "CreateBooking", &req))
+            ->booking;
+    assert_string_equal(booking->pricing_option, option);
+    return booking->total_amount->amount_minor;
+}
+
+static void the_amount_is_the_price_or_the_chosen_package(void **state)
+{
+    fixture *t = *state;
+    struct person seeker = person(t, USER_TYPE_SEEKER);
+    struct person provider = person(t, USER_TYPE_PROVIDER);
+    const char *service = offered_service(t, &provider, "Portraits");
+    sql(t,
+        "update service set pricing_options = '["
+        "{\"name\": \"Small\", \"amount_minor\": 4000, \"unit\": \"FIXED\"},"
+        "{\"name\": \"By the hour\", \"amount_minor\": 2000,"
+        " \"unit\": \"HOURLY\"}]' where service_id = '%s'",
+        service);
+    assert_int_equal(price_of(t, &seeker, service, "", 60), 10000);
+    assert_int_equal(price_of(t, &seeker, service, "Small", 200), 4000);
+    assert_int_equal(price_of(t, &seeker, service, "By the hour", 400), 3000);
+    sql(t, "update service set pricing_unit = 'HOURLY' where service_id = '%s'",
+        service);
+    assert_int_equal(price_of(t, &seeker, service, "", 600), 15000);
+
+    CreateBookingRequest req = booking_request(service);
+    req.pricing_option = "Large";
+    assert_field_violation(call_as(t, &seeker, BOOKINGS "CreateBooking", &req),
+                           "pricing_option");
+}
+
+static void a_learner_hears_what_comes_after_the_acceptance(void **state)
+{
+    fixture *t = *state;
+    struct person learner = person(t, USER_TYPE_LEARNER);
+    struct person teacher = person(t, USER_TYPE_PROVIDER);
+    const Booking *booking =
+        book(t, &learner, course(t, &teacher, "Payroll"), 0, 0);
+    assert_ok(try_move(t, &teacher, "AcceptBooking", booking->booking_id));
+    assert_string_equal(
+        text(t,
+             "select message from notification where recipient_id = '%s' and "
+             "type = 'BOOKING_ACCEPTED'",
+             learner.user_id),
+        "Your booking for Payroll has been confirmed. The teacher will add you "
+        "to the course's group");
+}
+
 static void lists_show_each_side_its_bookings(void **state)
 {
     fixture *t = *state;
@@ -415,6 +553,7 @@ static void lists_show_each_side_its_bookings(void **state)
             ANSWER(ListBookingsResponse,
                    call_as(t, &seeker, BOOKINGS "ListBookings", &req));
         assert_int_equal(page->n_bookings, 1);
+        assert_int_equal(page->total_size, 3);
         assert_string_equal(page->bookings[0]->booking_id, want[i]->booking_id);
         req.page_token = page->next_page_token;
     }
@@ -456,4 +595,9 @@ TEST_MAIN("booking", TEST(a_direct_booking_waits_for_the_provider),
           TEST(malformed_bookings_name_the_field),
           TEST(a_course_is_completed_without_a_start),
           TEST(an_instant_service_confirms_at_once),
+          TEST(a_booking_comes_with_all_that_its_page_shows),
+          TEST(what_is_not_asked_of_a_booking_is_left_out),
+          TEST(a_repeated_request_id_books_once),
+          TEST(the_amount_is_the_price_or_the_chosen_package),
+          TEST(a_learner_hears_what_comes_after_the_acceptance),
           TEST(lists_show_each_side_its_bookings))
