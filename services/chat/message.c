@@ -98,12 +98,13 @@ static rpc_status read_messages(struct rpc_call *call,
                                 ListMessagesResponse *res)
 {
     db_arg room_id = db_text(req->room_id), me = db_text(call->caller.id);
+    db_arg search = db_text_or_null(req->search);
     if (req->_after_seq_case == LIST_MESSAGES_REQUEST_AFTER_SEQ_CASE)
         return db_many(call->db, &messages_after, &res->n_messages,
-                       &res->messages, room_id, me, db_int(req->after_seq),
-                       db_int(limit));
+                       &res->messages, room_id, me, search,
+                       db_int(req->after_seq), db_int(limit));
     return db_many(call->db, &messages_before, &res->n_messages, &res->messages,
-                   room_id, me,
+                   room_id, me, search,
                    req->before_seq > 0 ? db_int(req->before_seq) : db_null(),
                    db_int(limit));
 }

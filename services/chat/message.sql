@@ -82,32 +82,34 @@ select {{message_columns}}
   from c
 {{message_people}};
 
--- name: messages_before :many ChatMessage
--- Newest first; $3 null begins at the end. $2 the reader.
-select {{message_columns}}
-  from chat_message c
-{{message_people}}
- where c.room_id = $1
+-- The messages of room $1 for its member $2; $3 is a text that they have.
+-- fragment: message_filter
+c.room_id = $1
    and exists (select 1
                  from room_member m
                 where m.room_id = $1
                   and m.user_id = $2
                   and m.left_at is null)
-   and c.seq < coalesce($3::bigint, 9223372036854775807)
+   and ($3::text is null
+        or (c.deleted_at is null
+            and position(lower($3) in lower(c.content)) > 0));
+
+-- name: messages_before :many ChatMessage
+-- Newest first; $4 null begins at the end.
+select {{message_columns}}
+  from chat_message c
+{{message_people}}
+ where {{message_filter}}
+   and c.seq < coalesce($4::bigint, 9223372036854775807)
  order by c.seq desc
- limit $4;
+ limit $5;
 
 -- name: messages_after :many ChatMessage
 -- Oldest first.
 select {{message_columns}}
   from chat_message c
 {{message_people}}
- where c.room_id = $1
-   and exists (select 1
-                 from room_member m
-                where m.room_id = $1
-                  and m.user_id = $2
-                  and m.left_at is null)
-   and c.seq > $3::bigint
+ where {{message_filter}}
+   and c.seq > $4::bigint
  order by c.seq
- limit $4;
+ limit $5;

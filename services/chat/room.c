@@ -15,7 +15,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { ROOMS_DEFAULT = 20, ROOM_NAME_CHARACTERS = 120 };
+enum { ROOMS_DEFAULT = 20, TOTAL_MAX = 1000, ROOM_NAME_CHARACTERS = 120 };
 
 /* ---- Opening. */
 
@@ -95,16 +95,38 @@ rpc_status chat_open_context_room(struct db *tx,
 
 /* ---- Listing. */
 
+/* What the list and its count start with: room_filter's arguments. */
+enum { FILTER_ARGS = 5, LIST_ARGS = FILTER_ARGS + 3 };
+
+static rpc_status count_rooms(struct rpc_call *call, db_arg args[LIST_ARGS],
+                              int64_t *total)
+{
+    ChatCountRow *row;
+    args[FILTER_ARGS] = db_int(TOTAL_MAX);
+    TRY(db_one_args(call->db, &rooms_count, &row, args, FILTER_ARGS + 1));
+    *total = row->total;
+    return RPC_SUCCESS;
+}
+
 rpc_status chat_list_rooms(struct rpc_call *call, const ListRoomsRequest *req,
                            ListRoomsResponse *res)
 {
     struct page page;
     TRY(page_open(call, &req->base, ROOMS_DEFAULT, &page));
-    TRY(db_many(
-        call->db, &room_list, &res->n_rooms, &res->rooms,
-        db_text(call->caller.id), db_enum(CHAT_ROOM_KIND_DESCRIPTOR, req->kind),
-        db_text_or_null(req->booking_id), db_text_or_null(req->service_id),
-        page_time(&page, 0), page_text(&page, 1), page_limit(&page)));
+    db_arg args[LIST_ARGS] = {
+        db_text(call->caller.id),
+        db_enum(CHAT_ROOM_KIND_DESCRIPTOR, req->kind),
+        db_text_or_null(req->booking_id),
+        db_text_or_null(req->service_id),
+        db_text_or_null(req->search),
+    };
+    TRY(count_rooms(call, args, &res->total_size));
+
+    args[FILTER_ARGS] = page_time(&page, 0);
+    args[FILTER_ARGS + 1] = page_text(&page, 1);
+    args[FILTER_ARGS + 2] = page_limit(&page);
+    TRY(db_many_args(call->db, &room_list, &res->n_rooms, &res->rooms, args,
+                     LIST_ARGS));
     if (page_cut(&page, &res->n_rooms)) {
         const ChatRoom *last = res->rooms[res->n_rooms - 1];
         res->next_page_token = page_next(

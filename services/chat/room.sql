@@ -114,19 +114,34 @@ select {{room_columns}}
    and m.user_id = $2
    and m.left_at is null;
 
--- name: room_list :many ChatRoom :replan
--- $1 the caller; $2 kind, $3 booking, $4 service narrow; $5, $6 the row that the
--- page starts behind.
-select {{room_columns}}
-  from {{room_tables}}
- where m.user_id = $1
+-- $1 the caller; $2 kind, $3 booking, $4 service, $5 a part of the name narrow.
+-- fragment: room_filter
+m.user_id = $1
    and m.left_at is null
    and ($2::text is null or r.kind = $2)
    and ($3::uuid is null or r.booking_id = $3)
    and ($4::uuid is null or r.service_id = $4)
-   and ($5::timestamptz is null or (r.active_at, r.room_id) < ($5, $6::uuid))
+   and ($5::text is null
+        or position(lower($5) in lower(
+             case r.kind when 'DIRECT' then peer.full_name
+                         else r.name end)) > 0);
+
+-- name: rooms_count :one ChatCountRow :replan
+-- Up to $6; counting on would cost more than anybody gains.
+select count(*) as total
+  from (select
+          from {{room_tables}}
+         where {{room_filter}}
+         limit $6) counted;
+
+-- name: room_list :many ChatRoom :replan
+-- $6, $7 the row that the page starts behind.
+select {{room_columns}}
+  from {{room_tables}}
+ where {{room_filter}}
+   and ($6::timestamptz is null or (r.active_at, r.room_id) < ($6, $7::uuid))
  order by r.active_at desc, r.room_id desc
- limit $7;
+ limit $8;
 
 -- name: room_membership :one ChatMembershipRow
 select r.room_id, r.kind, r.name, r.last_seq, m.read_seq

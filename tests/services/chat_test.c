@@ -672,6 +672,63 @@ static void unread_counts_are_right_whatever_happens(void **state)
         assert_counts(t, &people[i]);
 }
 
+static size_t found_rooms(fixture *t, const struct person *who,
+                          const char *search)
+{
+    ListRoomsRequest req = LIST_ROOMS_REQUEST_INIT;
+    req.search = search;
+    const ListRoomsResponse *res =
+        ANSWER(ListRoomsResponse, call_as(t, who, LIST_ROOMS, &req));
+    assert_int_equal(res->total_size, res->n_rooms);
+    return res->n_rooms;
+}
+
+static void rooms_are_found_by_a_part_of_their_name(void **state)
+{
+    fixture *t = *state;
+    struct person a = person(t, USER_TYPE_PROVIDER);
+    struct person b = person(t, USER_TYPE_SEEKER);
+    struct person c = person(t, USER_TYPE_SEEKER);
+    sql(t, "update account set full_name = 'Zaynab 100%%' where user_id = '%s'",
+        b.user_id);
+    open_room(t, &a, &b);
+    open_room(t, &a, &c);
+    assert_int_equal(found_rooms(t, &a, ""), 2);
+    assert_int_equal(found_rooms(t, &a, "zayn"), 1);
+    assert_int_equal(found_rooms(t, &a, "100%"), 1);
+    assert_int_equal(found_rooms(t, &a, "%"), 1);
+    assert_int_equal(found_rooms(t, &a, "nobody"), 0);
+    /* To the other side the room has another name. */
+    assert_int_equal(found_rooms(t, &b, "zayn"), 0);
+}
+
+static void messages_are_found_by_what_they_say(void **state)
+{
+    fixture *t = *state;
+    struct person a = person(t, USER_TYPE_PROVIDER);
+    struct person b = person(t, USER_TYPE_SEEKER);
+    const char *room = open_room(t, &a, &b);
+    say(t, &a, room, "The key is under the mat");
+    const char *gone = say(t, &b, room, "Which key?")->message_id;
+    say(t, &a, room, "The KEY to the door");
+    say(t, &b, room, "Thank you");
+    sql(t, "update chat_message set deleted_at = now() where message_id = '%s'",
+        gone);
+    ListMessagesRequest req = LIST_MESSAGES_REQUEST_INIT;
+    req.room_id = room;
+    req.search = "key";
+    req.page_size = 1;
+    static const int64_t want[] = {3, 1};
+    for (size_t i = 0; i < 2; i++) {
+        const ListMessagesResponse *res =
+            ANSWER(ListMessagesResponse, call_as(t, &b, LIST, &req));
+        assert_int_equal(res->n_messages, 1);
+        assert_int_equal(res->messages[0]->seq, want[i]);
+        assert_int_equal(res->has_more, i == 0);
+        req.before_seq = res->messages[0]->seq;
+    }
+}
+
 TEST_MAIN("chat", TEST(the_matrix_says_who_may_open_a_room),
           TEST(who_was_written_to_may_answer),
           TEST(the_matrix_can_be_switched_off),
@@ -688,4 +745,6 @@ TEST_MAIN("chat", TEST(the_matrix_says_who_may_open_a_room),
           TEST(a_room_exists_for_its_members_only),
           TEST(reading_moves_forward_only),
           TEST(others_are_told_when_a_message_was_read),
-          TEST(unread_counts_are_right_whatever_happens))
+          TEST(unread_counts_are_right_whatever_happens),
+          TEST(rooms_are_found_by_a_part_of_their_name),
+          TEST(messages_are_found_by_what_they_say))
