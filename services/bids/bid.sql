@@ -85,6 +85,15 @@ select s.service_id, s.owner_id, a.user_id, $3, $4, $5,
    and s.is_active
 returning bid_id;
 
+-- name: bid_last_of_provider :one BidIdRow
+-- What the provider ($2) last bid on a service, in whatever state it is.
+select bid_id
+  from bid
+ where service_id = $1
+   and provider_id = $2
+ order by created_at desc, bid_id desc
+ limit 1;
+
 -- name: bid_by_id :one Bid
 -- For one of its parties, or for an administrator ($3).
 select {{bid_columns}}

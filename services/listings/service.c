@@ -4,6 +4,8 @@
 
 #include "rpc/codec.h"
 #include "services/audit.h"
+#include "services/bids/bid.sql.h"
+#include "services/bids/bid_row.rpc.h"
 #include "services/caller.h"
 #include "services/listings/draft.h"
 #include "services/listings/service.sql.h"
@@ -99,15 +101,29 @@ rpc_status listing_create_service(struct rpc_call *call,
     return db_commit(tx);
 }
 
+static rpc_status find_own_bid(struct rpc_call *call, const Service *service,
+                               const char **bid_id)
+{
+    BidIdRow *bid;
+    if (service->kind != SERVICE_KIND_NEEDED || !caller_is(call, ROLE_PROVIDER))
+        return RPC_SUCCESS;
+    TRY(db_find(call->db, &bid_last_of_provider, &bid,
+                db_text(service->service_id), db_text(call->caller.id)));
+    if (bid != NULL)
+        *bid_id = bid->bid_id;
+    return RPC_SUCCESS;
+}
+
 rpc_status listing_get_service(struct rpc_call *call,
                                const GetServiceRequest *req,
                                GetServiceResponse *res)
 {
     TRY(listing_read(call->db, req->service_id, &res->service));
-    if (call->caller.id != NULL &&
-        strcmp(call->caller.id, res->service->owner->user_id) != 0)
-        views_add(call, req->service_id);
-    return RPC_SUCCESS;
+    if (call->caller.id == NULL ||
+        strcmp(call->caller.id, res->service->owner->user_id) == 0)
+        return RPC_SUCCESS;
+    views_add(call, req->service_id);
+    return find_own_bid(call, res->service, &res->own_bid_id);
 }
 
 rpc_status listing_lock(struct db *tx, const char *service_id,

@@ -77,6 +77,16 @@ select {{service_columns}}
  where {{service_is_visible}}
  order by wanted.place;
 
+-- name: services_active_of_owner :many Service
+-- The caller's own that others can find.
+select {{service_columns}}
+  from service s
+ where s.owner_id = $1
+   and s.status = 'OPEN'
+   and s.is_listed
+ order by s.created_at desc, s.service_id desc
+ limit $3;
+
 -- name: service_categories :one ServiceCategoriesRow
 -- How many of the ids in $2 are active categories, and their names.
 select count(*)::integer as found,

@@ -1,5 +1,6 @@
 #include "prbal/v1/bid.rpc.h"
 #include "prbal/v1/booking.rpc.h"
+#include "prbal/v1/listing.rpc.h"
 #include "tests/testkit/market.h"
 #include "tests/testkit/testkit.h"
 
@@ -545,6 +546,33 @@ static void a_bid_comes_with_its_service(void **state)
     assert_string_equal(seen->bid->bid_id, bid->bid_id);
 }
 
+static const char *own_bid_on(fixture *t, const struct person *who,
+                              const char *service)
+{
+    GetServiceRequest req = GET_SERVICE_REQUEST_INIT;
+    req.service_id = service;
+    return ANSWER(GetServiceResponse,
+                  call_as(t, who, "/prbal.v1.ListingService/GetService", &req))
+        ->own_bid_id;
+}
+
+static void a_service_tells_each_provider_of_the_own_bid(void **state)
+{
+    fixture *t = *state;
+    struct person seeker = person(t, USER_TYPE_SEEKER);
+    struct person provider = person(t, USER_TYPE_PROVIDER);
+    struct person rival = person(t, USER_TYPE_PROVIDER);
+    const char *service = needed_service(t, &seeker, "Sweep a chimney");
+    const char *first = bid_on(t, &provider, service, 30000)->bid_id;
+    assert_string_equal(own_bid_on(t, &provider, service), first);
+    assert_string_equal(own_bid_on(t, &rival, service), "");
+    assert_string_equal(own_bid_on(t, &seeker, service), "");
+    assert_ok(try_withdraw(t, &provider, first));
+    assert_string_equal(own_bid_on(t, &provider, service), first);
+    const char *second = bid_on(t, &provider, service, 20000)->bid_id;
+    assert_string_equal(own_bid_on(t, &provider, service), second);
+}
+
 static void the_best_rated_provider_can_come_first(void **state)
 {
     fixture *t = *state;
@@ -699,6 +727,7 @@ TEST_MAIN("bid", TEST(a_bid_reaches_the_seeker),
           TEST(an_update_that_changes_nothing_leaves_no_revision),
           TEST(terms_that_a_bid_needs_cannot_be_emptied),
           TEST(a_bid_comes_with_its_service),
+          TEST(a_service_tells_each_provider_of_the_own_bid),
           TEST(the_best_rated_provider_can_come_first),
           TEST(revisions_tell_both_parties_the_earlier_terms),
           TEST(lists_show_each_side_its_bids), TEST(pages_show_every_bid_once))

@@ -1,5 +1,6 @@
 /* GetMe, UpdateMe, GetUser. */
 #include "prbal/v1/user.rpc.h"
+#include "tests/testkit/market.h"
 #include "tests/testkit/testkit.h"
 
 #define GET_ME "/prbal.v1.UserService/GetMe"
@@ -97,6 +98,28 @@ static void a_read_mask_leaves_the_rest_out(void **state)
     assert_null(me->provider_profile);
     req.read_mask = mask(t, "password_hash", NULL);
     assert_field_violation(call_as(t, &who, GET_ME, &req), "read_mask");
+}
+
+static void my_page_shows_my_services_that_others_find(void **state)
+{
+    fixture *t = *state;
+    struct person who = person(t, USER_TYPE_BOTH);
+    assert_int_equal(get_me(t, &who)->n_services, 0);
+    needed_service(t, &who, "The older one");
+    const char *paused = offered_service(t, &who, "The paused one");
+    offered_service(t, &who, "The newer one");
+    sql(t, "update service set is_active = false where service_id = '%s'",
+        paused);
+    const GetMeResponse *me = get_me(t, &who);
+    assert_int_equal(me->n_services, 2);
+    assert_string_equal(me->services[0]->title, "The newer one");
+    assert_string_equal(me->services[1]->title, "The older one");
+    assert_int_equal(me->counters->active_service_count, 2);
+
+    GetMeRequest req = GET_ME_REQUEST_INIT;
+    req.read_mask = mask(t, "account", "counters");
+    me = ANSWER(GetMeResponse, call_as(t, &who, GET_ME, &req));
+    assert_int_equal(me->n_services, 0);
 }
 
 /* -- UpdateMe ------------------------------------------------------------ */
@@ -331,6 +354,7 @@ static void who_is_not_active_is_not_found(void **state)
 TEST_MAIN("user", TEST(a_provider_sees_account_profile_business_and_counters),
           TEST(a_seeker_has_no_business), TEST(a_pending_account_sees_itself),
           TEST(nobody_is_nobody), TEST(a_read_mask_leaves_the_rest_out),
+          TEST(my_page_shows_my_services_that_others_find),
           TEST(what_is_set_is_changed_and_the_rest_stays),
           TEST(a_mask_picks_fields_and_empties_what_is_not_set),
           TEST(fields_follow_the_user_type),
