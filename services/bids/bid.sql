@@ -47,6 +47,10 @@ bid b
   join profile pp       on pp.user_id = b.provider_id
   left join booking k   on k.bid_id = b.bid_id;
 
+-- Who is concerned by a bid.
+-- fragment: bid_party_columns
+bid_id, service_id, seeker_id, provider_id, status;
+
 -- name: bid_target :one BidTargetRow
 -- The service as far as a new bid depends on it; active and approved ones only.
 select s.service_id,
@@ -225,10 +229,7 @@ update bid
  where bid_id = $1
    and (seeker_id = $2 or $3)
    and status = 'PENDING'
-returning bid_id,
-          service_id,
-          seeker_id,
-          provider_id;
+returning {{bid_party_columns}};
 
 -- name: bids_reject_rivals :many BidPartyRow :bounded one live bid a provider
 -- The other live bids on the service of the bid that was accepted.
@@ -240,11 +241,7 @@ update bid
  where service_id = $1
    and bid_id <> $2
    and status in ('REQUESTED', 'PENDING', 'COUNTERED')
-returning bid_id,
-          service_id,
-          seeker_id,
-          provider_id,
-          status;
+returning {{bid_party_columns}};
 
 -- name: bids_reject_all_of_service :many BidPartyRow :bounded one live bid a provider
 -- When a service is taken back.
@@ -255,11 +252,7 @@ update bid
        updated_at    = now()
  where service_id = $1
    and status in ('REQUESTED', 'PENDING', 'COUNTERED')
-returning bid_id,
-          service_id,
-          seeker_id,
-          provider_id,
-          status;
+returning {{bid_party_columns}};
 
 -- name: bid_reject :one BidPartyRow
 update bid
@@ -270,11 +263,7 @@ update bid
  where bid_id = $1
    and (seeker_id = $2 or $3)
    and status in ('PENDING', 'COUNTERED')
-returning bid_id,
-          service_id,
-          seeker_id,
-          provider_id,
-          status;
+returning {{bid_party_columns}};
 
 -- name: bid_withdraw :one BidPartyRow
 update bid
@@ -284,11 +273,7 @@ update bid
  where bid_id = $1
    and (provider_id = $2 or $3)
    and status in ('REQUESTED', 'PENDING', 'COUNTERED')
-returning bid_id,
-          service_id,
-          seeker_id,
-          provider_id,
-          status;
+returning {{bid_party_columns}};
 
 -- name: bid_finish :one BidPartyRow
 -- An accepted bid ends with its booking: $2 is COMPLETED or CANCELLED.
@@ -299,8 +284,4 @@ update bid
        updated_at   = now()
  where bid_id = $1
    and status = 'ACCEPTED'
-returning bid_id,
-          service_id,
-          seeker_id,
-          provider_id,
-          status;
+returning {{bid_party_columns}};

@@ -53,6 +53,20 @@ booking k
   join account provider on provider.user_id = k.provider_id
   join profile pp       on pp.user_id = k.provider_id;
 
+-- What decides whether a booking may move.
+-- fragment: booking_state_columns
+k.booking_id,
+       k.service_id,
+       k.bid_id,
+       k.seeker_id,
+       k.provider_id,
+       k.origin,
+       k.status,
+       k.payment_policy,
+       k.payment_status,
+       s.title    as service_title,
+       s.owner_id as service_owner_id;
+
 -- name: booking_target :one BookingTargetRow
 -- The service as far as a booking depends on it; active and approved ones only.
 -- $2 names one of its packages, or none.
@@ -274,17 +288,7 @@ select {{booking_columns}}
 -- name: booking_lock :one BookingStateRow
 -- What decides whether the caller ($2; $3 an administrator) may move it; held
 -- until the transaction ends.
-select k.booking_id,
-       k.service_id,
-       k.bid_id,
-       k.seeker_id,
-       k.provider_id,
-       k.origin,
-       k.status,
-       k.payment_policy,
-       k.payment_status,
-       s.title    as service_title,
-       s.owner_id as service_owner_id
+select {{booking_state_columns}}
   from booking k
   left join service s on s.service_id = k.service_id
  where k.booking_id = $1
@@ -308,17 +312,7 @@ update booking
    and status = $2;
 
 -- name: bookings_lock_pending_of_service :many BookingStateRow :bounded pending bookings of one service
-select k.booking_id,
-       k.service_id,
-       k.bid_id,
-       k.seeker_id,
-       k.provider_id,
-       k.origin,
-       k.status,
-       k.payment_policy,
-       k.payment_status,
-       s.title    as service_title,
-       s.owner_id as service_owner_id
+select {{booking_state_columns}}
   from booking k
   join service s on s.service_id = k.service_id
  where k.service_id = $1
