@@ -12,9 +12,11 @@ const struct guard_limits guard_limits_default = {
     /* MadeYouReset (CVE-2025-8671): the client provokes the reset.  nghttp2
      * before 1.67 has no limit at all; a correct client never causes one. */
     .resets_sent = {.burst = 50, .per_second = 1},
-    /* CVE-2019-9512.  The tightest honest users of PING are the bandwidth
-     * probes of gRPC clients, one per round trip that carried data. */
+    /* CVE-2019-9512.  Besides these a client may ping once for each DATA frame
+     * that it got, of which it saves up some: the bandwidth probes of gRPC
+     * clients do, thousands a second where the network is fast. */
     .pings = {.burst = 20, .per_second = 10},
+    .pings_saved = 100,
     /* CVE-2019-9515.  The first frame is free. */
     .settings = {.burst = 5, .per_second = 5},
     /* PRIORITY (CVE-2019-9513), GOAWAY and unknown types.  Browsers send one
@@ -258,7 +260,9 @@ static struct guard_verdict count_strike(struct guard *guard, int64_t now_us)
 static struct guard_verdict on_ping(struct guard *guard,
                                     const struct frame *frame)
 {
-    if (!take(&guard->pings_us, guard->limits->pings, frame->now_us))
+    if (guard->ping_credit > 0)
+        guard->ping_credit--;
+    else if (!take(&guard->pings_us, guard->limits->pings, frame->now_us))
         return calm_down("ping_flood");
     if (frame->flags & NGHTTP2_FLAG_ACK)
         return fine;
@@ -473,6 +477,8 @@ void guard_data_sent(struct guard *guard)
 {
     guard->data_frames_sent++;
     guard->ping_strikes = 0;
+    if (guard->ping_credit < guard->limits->pings_saved)
+        guard->ping_credit++;
 }
 
 /* Streams of small messages are honest, though each travels in a tiny frame or

@@ -31,6 +31,7 @@ struct guard_limits {
     struct guard_rate resets_received;
     struct guard_rate resets_sent;
     struct guard_rate pings;
+    uint32_t pings_saved;
     struct guard_rate settings;
     struct guard_rate odd_frames;
     uint32_t odd_frames_per_stream;
@@ -84,6 +85,7 @@ struct guard {
 
     int64_t last_ping_us;
     uint32_t ping_strikes;
+    uint32_t ping_credit; /* one for each DATA frame sent, not used yet */
     uint32_t empty_data_frames;
     uint32_t tiny_data_debt;
     uint32_t continuations;

@@ -17,7 +17,21 @@ static const struct {
     {"prbal.v1", "prbal_registry", "prbal/v1/registry", NULL},
     {"grpc", "runtime_registry", "grpc/registry", "google.rpc"},
     {"prbal.test", "test_registry", "tests/rpc/registry", NULL},
+    {"grpc.testing", "interop_registry", "tests/rpc/interop_registry", NULL},
 };
+enum { REGISTRY_COUNT = sizeof registries / sizeof registries[0] };
+
+/* A package within a package has a registry of its own. */
+static bool belongs(const proto_file *file, size_t r)
+{
+    if (!in_package(file, registries[r].package))
+        return false;
+    for (size_t i = 0; i < REGISTRY_COUNT; i++)
+        if (strlen(registries[i].package) > strlen(registries[r].package) &&
+            in_package(file, registries[i].package))
+            return false;
+    return true;
+}
 
 /* Marks the file and all that it imports, so that each is embedded once and
  * after its imports. */
@@ -72,7 +86,7 @@ static void emit_registry_source(struct gen *gen, FILE *out, size_t r)
         if (registries[r].types != NULL &&
             in_package(file, registries[r].types))
             mark(gen, file, wanted);
-        if (!in_package(file, registries[r].package) || file->n_service == 0)
+        if (!belongs(file, r) || file->n_service == 0)
             continue;
         fprintf(out, "#include \"%s.rpc.h\"\n",
                 name_stem(gen->arena, file->name));
@@ -81,7 +95,7 @@ static void emit_registry_source(struct gen *gen, FILE *out, size_t r)
     fprintf(out, "\nstatic const struct rpc_service *const services[] = {\n");
     for (size_t i = 0; i < gen->file_count; i++) {
         const proto_file *file = gen->files[i];
-        if (!in_package(file, registries[r].package))
+        if (!belongs(file, r))
             continue;
         for (size_t j = 0; j < file->n_service; j++, count++)
             fprintf(out, "    &%s,\n",

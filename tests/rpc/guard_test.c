@@ -282,16 +282,29 @@ static void pings_every_ten_seconds_are_welcome(void **state)
     assert_fine(&c);
 }
 
+/* As gRPC clients do to learn the bandwidth: one for each answer, at any rate.
+ */
 static void pings_that_measure_our_data_are_welcome(void **state)
 {
     (void)state;
     struct client c = greeted();
-    for (int i = 0; i < 1000; i++) {
+    for (int i = 0; i < 10000; i++) {
         guard_data_sent(&c.guard);
         frame(&c, NGHTTP2_PING, 0, 0, 8);
-        c.now_us += SECOND / 10;
+        c.now_us += 100;
     }
     assert_fine(&c);
+}
+
+static void pings_for_data_are_saved_up_to_a_limit(void **state)
+{
+    (void)state;
+    struct client c = greeted();
+    for (int i = 0; i < 10000; i++)
+        guard_data_sent(&c.guard);
+    assert_int_equal(
+        count_until_refused(&c, NGHTTP2_PING, NGHTTP2_FLAG_ACK, 0, 8), 120);
+    assert_refused(&c, NGHTTP2_ENHANCE_YOUR_CALM, "ping_flood");
 }
 
 static void sent_data_and_streams_allow_window_updates(void **state)
@@ -427,6 +440,7 @@ int main(void)
         cmocka_unit_test(pings_that_come_too_early_are_struck_out),
         cmocka_unit_test(pings_every_ten_seconds_are_welcome),
         cmocka_unit_test(pings_that_measure_our_data_are_welcome),
+        cmocka_unit_test(pings_for_data_are_saved_up_to_a_limit),
         cmocka_unit_test(sent_data_and_streams_allow_window_updates),
         cmocka_unit_test(small_messages_are_not_tiny_data),
         cmocka_unit_test(large_data_repays_tiny_data),

@@ -6,6 +6,7 @@
  * a line of its own, serves the test service, and drains on SIGTERM. */
 #include "rpc/log.h"
 #include "rpc/server.h"
+#include "tests/rpc/interop_registry.rpc.h"
 #include "tests/rpc/registry.rpc.h"
 
 #include <signal.h>
@@ -117,8 +118,8 @@ static bool open_log(const struct settings *s)
 
 int main(int count, char **arguments)
 {
-    static const struct rpc_registry *const registries[] = {&test_registry,
-                                                            NULL};
+    static const struct rpc_registry *const registries[] = {
+        &test_registry, &interop_registry, NULL};
     struct settings settings;
     if (!read_arguments(count, arguments, &settings))
         return usage();

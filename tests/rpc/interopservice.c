@@ -1,0 +1,109 @@
+/* What gRPC's own test clients expect of a server
+ * (grpc/grpc doc/interop-test-descriptions.md). */
+#include "rpc/stream.h"
+#include "tests/rpc/interopservice.rpc.h"
+
+#include <string.h>
+
+enum { PAYLOAD_BYTES_MAX = 4 * 1024 * 1024 };
+
+/* Two pieces of metadata come back, one before and one behind. */
+static void echo_metadata(struct rpc_call *call)
+{
+    static const char initial[] = "x-grpc-test-echo-initial";
+    static const char trailing[] = "x-grpc-test-echo-trailing-bin";
+    size_t size;
+    const char *value = rpc_metadata(call, initial, &size);
+    if (value != NULL)
+        rpc_set_header(call, initial, value, size);
+    value = rpc_metadata(call, trailing, &size);
+    if (value != NULL)
+        rpc_set_trailer(call, trailing, value, size);
+}
+
+static rpc_status asked_for(struct rpc_call *call, const InteropStatus *status)
+{
+    if (status == NULL || status->code == RPC_OK)
+        return RPC_SUCCESS;
+    return rpc_fail(call, (rpc_code)status->code, "%s", status->message);
+}
+
+static rpc_status make_payload(struct rpc_call *call, int32_t size,
+                               InteropPayload **payload)
+{
+    if (size < 0 || size > PAYLOAD_BYTES_MAX)
+        return rpc_fail(call, RPC_INVALID_ARGUMENT, "no such size");
+    *payload = ARENA_NEW(call->arena, InteropPayload);
+    **payload = (InteropPayload)INTEROP_PAYLOAD_INIT;
+    (*payload)->body.len = (size_t)size;
+    (*payload)->body.data = arena_alloc(call->arena, (size_t)size);
+    return RPC_SUCCESS;
+}
+
+rpc_status test_empty_call(struct rpc_call *call, const InteropEmpty *req,
+                           InteropEmpty *res)
+{
+    (void)call;
+    (void)req;
+    (void)res;
+    return RPC_SUCCESS;
+}
+
+rpc_status test_unary_call(struct rpc_call *call, const InteropRequest *req,
+                           InteropResponse *res)
+{
+    echo_metadata(call);
+    TRY(asked_for(call, req->response_status));
+    return make_payload(call, req->response_size, &res->payload);
+}
+
+static rpc_status send_outputs(struct rpc_call *call,
+                               const InteropStreamRequest *req,
+                               struct rpc_out *out)
+{
+    TRY(asked_for(call, req->response_status));
+    for (size_t i = 0; i < req->n_response_parameters; i++) {
+        const InteropOutput *output = req->response_parameters[i];
+        InteropStreamResponse res = INTEROP_STREAM_RESPONSE_INIT;
+        if (output->interval_us > 0)
+            TRY(rpc_sleep(call, output->interval_us / 1000));
+        TRY(make_payload(call, output->size, &res.payload));
+        TRY(rpc_send(out, &res));
+    }
+    return RPC_SUCCESS;
+}
+
+rpc_status test_streaming_output_call(struct rpc_call *call,
+                                      const InteropStreamRequest *req,
+                                      struct rpc_out *out)
+{
+    echo_metadata(call);
+    return send_outputs(call, req, out);
+}
+
+rpc_status test_streaming_input_call(struct rpc_call *call, struct rpc_in *in,
+                                     InteropInputSum *res)
+{
+    InteropInput *input;
+    echo_metadata(call);
+    TRY(rpc_recv(in, &input));
+    while (input != NULL) {
+        if (input->payload != NULL)
+            res->aggregated_payload_size += (int32_t)input->payload->body.len;
+        TRY(rpc_recv(in, &input));
+    }
+    return RPC_SUCCESS;
+}
+
+rpc_status test_full_duplex_call(struct rpc_call *call, struct rpc_in *in,
+                                 struct rpc_out *out)
+{
+    InteropStreamRequest *req;
+    echo_metadata(call);
+    TRY(rpc_recv(in, &req));
+    while (req != NULL) {
+        TRY(send_outputs(call, req, out));
+        TRY(rpc_recv(in, &req));
+    }
+    return RPC_SUCCESS;
+}
