@@ -182,9 +182,9 @@ static struct guard_verdict on_data(struct guard *guard,
     return is_last ? fine : count_data(guard, frame->length);
 }
 
-/* HEADERS on a stream that is not new are trailers, of which there is one a
- * stream; or the identifier was never opened, which nghttp2 lets pass (RFC 9113
- * 5.1.1). */
+/* HEADERS on a stream that is not new are trailers, which end it and of which
+ * there is one a stream; or the identifier was never opened, which nghttp2 lets
+ * pass (RFC 9113 5.1.1). */
 static struct guard_verdict on_late_headers(struct guard *guard,
                                             const struct frame *frame)
 {
@@ -192,6 +192,8 @@ static struct guard_verdict on_late_headers(struct guard *guard,
         return refuse(NGHTTP2_PROTOCOL_ERROR, "stream_identifier_order");
     if (has_ended(guard, frame->stream))
         return refuse(NGHTTP2_STREAM_CLOSED, "headers_after_end");
+    if (!(frame->flags & NGHTTP2_FLAG_END_STREAM))
+        return refuse(NGHTTP2_PROTOCOL_ERROR, "headers_without_end");
     if (++guard->late_headers > guard->streams_opened)
         return calm_down("headers_flood");
     return fine;

@@ -458,12 +458,14 @@ static bool is_overdue(int64_t since_us, uint32_t limit_ms, int64_t at_us)
 }
 
 /* A peer whose window stays shut holds our memory for nothing (the data
- * dribble of CVE-2019-9511). */
+ * dribble of CVE-2019-9511).  What is no call has no deadline, so that it gets
+ * the same time from its first byte to its last. */
 static void reset_stalled(struct conn *conn, int64_t at_us)
 {
     for (struct h2_stream *s = conn->streams, *next; s != NULL; s = next) {
         next = s->next;
-        if (h2_queued(s) > 0 &&
+        bool is_call = s->transport.ops != NULL;
+        if ((h2_queued(s) > 0 || !is_call) &&
             is_overdue(s->progress_us, conn_options(conn)->stall_ms, at_us))
             h2_reset(s, NGHTTP2_CANCEL);
     }

@@ -61,6 +61,16 @@ struct refusal {
     const char *sentence;
 };
 
+struct plain_stream {
+    struct h2_stream h2; /* first */
+    const struct refusal *refusal;
+};
+
+static struct plain_stream *plain_of(struct h2_stream *stream)
+{
+    return (struct plain_stream *)stream;
+}
+
 static const struct refusal too_large = {
     "431", NULL, "The request's header fields are too large.\n"};
 static const struct refusal not_post = {"405", "13",
@@ -144,12 +154,21 @@ static void answer_preflight(struct h2_stream *stream,
     h2_respond(stream, answer, sizeof answer / sizeof answer[0], false);
 }
 
+/* The answer waits for the end of the request, as most HTTP clients do not read
+ * before; rpc/h2.c resets those that never come to it. */
 static void request(struct h2_stream *stream, const struct h2_fields *fields)
 {
     if (is_preflight(stream->conn, fields))
         answer_preflight(stream, fields);
     else
-        refuse(stream, choose(stream->conn, fields));
+        plain_of(stream)->refusal = choose(stream->conn, fields);
+}
+
+static void half_closed(struct h2_stream *stream)
+{
+    const struct refusal *refusal = plain_of(stream)->refusal;
+    if (refusal != NULL)
+        refuse(stream, refusal);
 }
 
 static void data(struct h2_stream *stream, const uint8_t *bytes, size_t size)
@@ -172,9 +191,9 @@ static struct rpc_call *no_call(const struct h2_stream *stream)
 const struct h2_wire plain_wire = {
     .request = request,
     .data = data,
-    .half_closed = nothing,
+    .half_closed = half_closed,
     .writable = nothing,
     .closed = nothing,
     .running_call = no_call,
-    .stream_bytes = sizeof(struct h2_stream),
+    .stream_bytes = sizeof(struct plain_stream),
 };

@@ -377,6 +377,20 @@ static void a_stream_whose_window_stays_shut_is_reset(void **state)
     finish(t);
 }
 
+static void a_request_that_is_no_call_has_little_time(void **state)
+{
+    (void)state;
+    static const struct rpc_header headers[] = {{"content-type", "text/html"},
+                                                {NULL, NULL}};
+    fixture *t = wire_start((struct rpc_server_options){.stall_ms = 100});
+    struct client_response *r =
+        client_request(t->client, "/", headers, NULL, 0, false);
+    client_wait(t->client, r);
+    assert_int_equal(r->reset_code, NGHTTP2_CANCEL);
+    assert_true(client_is_open(t->client));
+    finish(t);
+}
+
 static void wait_until_ended(const char *reason, int64_t count)
 {
     for (int i = 0; i < CLIENT_PATIENCE_MS && ended(reason) < count; i += 5)
@@ -727,6 +741,7 @@ int main(void)
         cmocka_unit_test(a_silent_connection_is_pinged_and_kept),
         cmocka_unit_test(a_connection_that_answers_no_ping_is_closed),
         cmocka_unit_test(a_stream_whose_window_stays_shut_is_reset),
+        cmocka_unit_test(a_request_that_is_no_call_has_little_time),
         cmocka_unit_test(a_peer_that_does_not_read_is_dropped),
         cmocka_unit_test(one_address_has_a_limit_of_connections),
         cmocka_unit_test(connections_spread_evenly_over_loops),
