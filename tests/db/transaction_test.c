@@ -18,6 +18,17 @@ static const char *const count_open =
     "select count(*) from pg_stat_activity where xact_start is not null"
     " and pid <> pg_backend_pid() and backend_type = 'client backend'";
 
+/* A link that rolls back is given back a moment after the call has ended. */
+static bool leases_become(struct dbkit *kit, int used)
+{
+    for (int looks = 0; looks < 5000; looks++) {
+        if (db_pool_stats(kit->pool).leases_used == used)
+            return true;
+        dbkit_idle(kit, 1);
+    }
+    return false;
+}
+
 static rpc_status put(struct db *db, int id)
 {
     return db_exec(db, &test_item_insert, NULL, db_int(id), db_text("item"),
@@ -82,8 +93,7 @@ static void a_rollback_gives_the_link_back(void **state)
     assert_ok(dbkit_run(t, two_items, &plan));
     assert_true(dbkit_becomes(t, count_open, 0));
     assert_int_equal(dbkit_number(t, count_items), 0);
-    dbkit_idle(t, 1);
-    assert_int_equal(db_pool_stats(t->pool).leases_used, 0);
+    assert_true(leases_become(t, 0));
 }
 
 static void what_has_failed_does_not_commit(void **state)
@@ -107,6 +117,7 @@ static rpc_status nothing(struct rpc_call *call, void *argument)
 static void a_transaction_without_statements_is_free(void **state)
 {
     struct dbkit *t = *state;
+    assert_true(leases_become(t, 0)); /* what the test before has left */
     assert_ok(dbkit_run(t, nothing, NULL));
     assert_int_equal(db_pool_stats(t->pool).leases_used, 0);
 }
@@ -319,7 +330,7 @@ static void those_who_wait_for_a_link_get_one(void **state)
         assert_code(tasks[i].status, i == 3 ? RPC_CANCELLED : RPC_OK);
     }
     assert_int_equal(dbkit_number(small, count_items), 4);
-    assert_int_equal(db_pool_stats(small->pool).leases_used, 0);
+    assert_true(leases_become(small, 0));
     dbkit_destroy(small);
 }
 
