@@ -13,7 +13,10 @@ set -uo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 PRBALD=${PRBALD:-$ROOT/build/dev/prbald}
 GRPCURL=$ROOT/.tools/bin/grpcurl
-[ -x "$GRPCURL" ] || GRPCURL=$(command -v grpcurl || echo "$GRPCURL")
+[ -x "$GRPCURL" ] || GRPCURL=$(command -v grpcurl) || {
+    echo "grpcurl is not here: scripts/tools grpcurl fetches it"
+    exit 1
+}
 
 # The data folder has to be reachable by the user postgres, and short enough for
 # a socket.
