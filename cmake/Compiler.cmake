@@ -39,3 +39,9 @@ else()
     -fcf-protection -D_FORTIFY_SOURCE=2)
   add_link_options(-pie -Wl,-z,relro,-z,now)
 endif()
+
+# A definition, and not whether the header is there: ccache would otherwise give
+# what was compiled before it was.
+if(PRBAL_VALGRIND)
+  add_compile_definitions(PRBAL_VALGRIND)
+endif()

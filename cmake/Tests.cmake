@@ -68,8 +68,8 @@ endforeach()
 
 # Valgrind sees what optimised code does with memory; the sanitizers' own
 # builds would only get in its way.
-find_program(VALGRIND valgrind)
-if(VALGRIND AND NOT PRBAL_SANITIZE)
+if(PRBAL_VALGRIND)
+  find_program(VALGRIND valgrind REQUIRED)
   foreach(test ${rpc_tests})
     get_filename_component(name ${test} NAME_WE)
     add_test(NAME valgrind/${name}
