@@ -10,14 +10,20 @@
 
 #include <stdio.h>
 
-enum { CALLER_COUNT = 6 };
+enum { SEEKER = 2, PROVIDER = 3, BOTH = 6, CALLER_COUNT = 7 };
 
 static const char *const caller_names[CALLER_COUNT] = {
-    "nobody",     "a pending seeker", "a seeker",
-    "a provider", "a learner",        "an administrator",
+    "nobody",
+    "a pending seeker",
+    "a seeker",
+    "a provider",
+    "a learner",
+    "an administrator",
+    "a seeker and provider",
 };
 
-/* Callers in the order of caller_names; Y gets past the gate. */
+/* Callers in the order of caller_names; Y gets past the gate.  Who is both
+ * seeker and provider may do what either may. */
 static const struct row {
     const char *method;
     const char *allowed;
@@ -140,9 +146,16 @@ static const char *gate_says(fixture *t, const struct rpc_method *method,
     return refusal;
 }
 
+static bool is_allowed(const struct row *row, int caller)
+{
+    if (caller == BOTH)
+        return is_allowed(row, SEEKER) || is_allowed(row, PROVIDER);
+    return row->allowed[2 * caller] == 'Y';
+}
+
 static const char *expected(const struct row *row, int caller)
 {
-    if (row->allowed[2 * caller] == 'Y')
+    if (is_allowed(row, caller))
         return "";
     if (caller == 0)
         return "TOKEN_MISSING";
@@ -177,6 +190,7 @@ static void every_rpc_lets_in_whom_its_row_says(void **state)
                 person(t, USER_TYPE_PROVIDER),
                 person(t, USER_TYPE_LEARNER),
                 person(t, USER_TYPE_ADMIN),
+                person(t, USER_TYPE_BOTH),
             };
             check_method(t, &service->methods[m], callers);
         }
