@@ -52,7 +52,7 @@ bid b
 bid_id, service_id, seeker_id, provider_id, status;
 
 -- name: bid_target :one BidTargetRow
--- The service as far as a new bid depends on it; active and approved ones only.
+-- The service as far as a new bid depends on it; listed ones only.
 select s.service_id,
        s.owner_id,
        s.title,
@@ -67,8 +67,7 @@ select s.service_id,
                   and b.status = 'REJECTED') as rejected_before
   from service s
  where s.service_id = $1
-   and s.is_active
-   and s.moderation_status = 'APPROVED';
+   and s.is_listed;
 
 -- name: bid_insert :one BidIdRow
 -- The name on the bid is the account's own unless another one is given.
@@ -86,7 +85,7 @@ select s.service_id, s.owner_id, a.user_id, $3, $4, $5,
    and s.owner_id <> a.user_id
    and s.kind = 'NEEDED'
    and s.status = 'OPEN'
-   and s.is_active
+   and s.is_listed
 returning bid_id;
 
 -- name: bid_last_of_provider :one BidIdRow

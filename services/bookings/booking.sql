@@ -68,7 +68,7 @@ k.booking_id,
        s.owner_id as service_owner_id;
 
 -- name: booking_target :one BookingTargetRow
--- The service as far as a booking depends on it; active and approved ones only.
+-- The service as far as a booking depends on it; listed ones only.
 -- $2 names one of its packages, or none.
 select s.service_id,
        s.owner_id,
@@ -85,8 +85,7 @@ select s.service_id,
           where o ->> 'name' = $2) as has_option
   from service s
  where s.service_id = $1
-   and s.is_active
-   and s.moderation_status = 'APPROVED';
+   and s.is_listed;
 
 -- name: booking_insert :one BookingIdRow
 -- A direct booking.  $3 status; $4, $5 the time; $6 and $15 the minutes kept
@@ -146,7 +145,7 @@ select s.service_id,
    and s.owner_id <> a.user_id
    and s.kind = 'OFFERED'
    and s.status = 'OPEN'
-   and s.is_active
+   and s.is_listed
 on conflict on constraint booking_request_once do nothing
 returning booking_id;
 

@@ -213,6 +213,18 @@ static void bids_that_cannot_be_are_refused(void **state)
                      0);
 }
 
+static void work_of_a_suspended_seeker_takes_no_bids(void **state)
+{
+    fixture *t = *state;
+    struct person seeker = person(t, USER_TYPE_SEEKER);
+    struct person provider = person(t, USER_TYPE_PROVIDER);
+    const char *service = needed_service(t, &seeker, "Never mind");
+    sql(t,
+        "update account set account_status = 'SUSPENDED' where user_id = '%s'",
+        seeker.user_id);
+    assert_code(try_bid(t, &provider, service, 1000), RPC_NOT_FOUND);
+}
+
 static void malformed_bids_name_the_field(void **state)
 {
     fixture *t = *state;
@@ -716,6 +728,7 @@ TEST_MAIN("bid", TEST(a_bid_reaches_the_seeker),
           TEST(a_second_live_bid_is_refused),
           TEST(a_rejected_provider_cannot_bid_again),
           TEST(bids_that_cannot_be_are_refused),
+          TEST(work_of_a_suspended_seeker_takes_no_bids),
           TEST(malformed_bids_name_the_field), TEST(only_providers_bid),
           TEST(accepting_makes_a_booking_and_ends_the_contest),
           TEST(both_sides_of_an_accepted_bid_hear_of_their_booking),

@@ -324,6 +324,18 @@ static void bookings_that_cannot_be_are_refused(void **state)
     assert_code(try_book(t, &seeker, offered, 0, 0), RPC_NOT_FOUND);
 }
 
+static void offers_of_a_suspended_provider_cannot_be_booked(void **state)
+{
+    fixture *t = *state;
+    struct person seeker = person(t, USER_TYPE_SEEKER);
+    struct person provider = person(t, USER_TYPE_PROVIDER);
+    const char *service = offered_service(t, &provider, "Never mind");
+    sql(t,
+        "update account set account_status = 'SUSPENDED' where user_id = '%s'",
+        provider.user_id);
+    assert_code(try_book(t, &seeker, service, 0, 0), RPC_NOT_FOUND);
+}
+
 static void malformed_bookings_name_the_field(void **state)
 {
     fixture *t = *state;
@@ -592,6 +604,7 @@ TEST_MAIN("booking", TEST(a_direct_booking_waits_for_the_provider),
           TEST(contact_data_is_shown_once_confirmed),
           TEST(a_provider_is_never_booked_twice), TEST(buffers_keep_time_free),
           TEST(bookings_that_cannot_be_are_refused),
+          TEST(offers_of_a_suspended_provider_cannot_be_booked),
           TEST(malformed_bookings_name_the_field),
           TEST(a_course_is_completed_without_a_start),
           TEST(an_instant_service_confirms_at_once),
