@@ -205,12 +205,12 @@ static rpc_status tell_bidders(struct db *tx, const ServiceLockRow *row)
     return RPC_SUCCESS;
 }
 
-rpc_status listing_record(struct db *tx, const ServiceLockRow *row,
-                          const char *action)
+/* An administrator's hand on somebody else's service is on record. */
+static rpc_status record_update(struct db *tx, const ServiceLockRow *row)
 {
     if (strcmp(row->owner_id, db_call(tx)->caller.id) == 0)
         return RPC_SUCCESS;
-    return audit(tx, action, "Service", row->service_id, NULL);
+    return audit(tx, "service.updated", "Service", row->service_id, NULL);
 }
 
 rpc_status listing_update_service(struct rpc_call *call,
@@ -233,7 +233,7 @@ rpc_status listing_update_service(struct rpc_call *call,
     if (!codec_is_equal(call->arena, &service->base, &draft.base)) {
         TRY(write_draft(tx, row, &draft));
         TRY(tell_bidders(tx, row));
-        TRY(listing_record(tx, row, "service.updated"));
+        TRY(record_update(tx, row));
     }
     TRY(listing_read(tx, req->service_id, &res->service));
     return db_commit(tx);

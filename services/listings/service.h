@@ -22,9 +22,4 @@ rpc_status listing_lock(struct db *tx, const char *service_id,
 rpc_status listing_check_active(struct rpc_call *call,
                                 const ServiceLockRow *row);
 
-/* An administrator's hand on somebody else's service is on record.  Suspends.
- */
-rpc_status listing_record(struct db *tx, const ServiceLockRow *row,
-                          const char *action);
-
 #endif

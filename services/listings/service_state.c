@@ -5,6 +5,7 @@
  * and out of sight for good by DeleteService, in either state.  The moves to
  * IN_PROGRESS and COMPLETED belong to bids and bookings
  * (service_lifecycle.sql). */
+#include "services/audit.h"
 #include "services/bids/bids.h"
 #include "services/bookings/bookings.h"
 #include "services/caller.h"
@@ -56,7 +57,7 @@ rpc_status listing_delete_service(struct rpc_call *call,
         return RPC_SUCCESS;
     TRY(turn_all_down(tx, row, default_reason));
     TRY(set_state(tx, &service_deactivate, row));
-    TRY(listing_record(tx, row, "service.deleted"));
+    TRY(audit(tx, "service.deleted", "Service", row->service_id, NULL));
     return db_commit(tx);
 }
 
@@ -87,7 +88,7 @@ rpc_status listing_cancel_service(struct rpc_call *call,
     if (row->status == SERVICE_STATUS_OPEN) {
         TRY(turn_all_down(tx, row, reason));
         TRY(set_state(tx, &service_cancel, row));
-        TRY(listing_record(tx, row, "service.cancelled"));
+        TRY(audit(tx, "service.cancelled", "Service", row->service_id, NULL));
     }
     TRY(listing_read(tx, req->service_id, &res->service));
     return db_commit(tx);
@@ -120,7 +121,7 @@ rpc_status listing_reopen_service(struct rpc_call *call,
     TRY(check_may_reopen(call, row));
     if (row->status == SERVICE_STATUS_CANCELLED) {
         TRY(set_state(tx, &service_open_again, row));
-        TRY(listing_record(tx, row, "service.reopened"));
+        TRY(audit(tx, "service.reopened", "Service", row->service_id, NULL));
     }
     TRY(listing_read(tx, req->service_id, &res->service));
     return db_commit(tx);

@@ -864,6 +864,26 @@ static struct rpc_reply reopen_it(fixture *t, const struct person *who,
     return call_as(t, who, REOPEN, &req);
 }
 
+static void every_move_off_the_market_and_back_is_on_record_once(void **state)
+{
+    fixture *t = *state;
+    struct person seeker = person(t, USER_TYPE_SEEKER);
+    CreateServiceRequest req = leaking_tap(t);
+    const char *id = create(t, &seeker, &req)->service_id;
+    for (int i = 0; i < 2; i++)
+        assert_ok(cancel_it(t, &seeker, id, ""));
+    for (int i = 0; i < 2; i++)
+        assert_ok(reopen_it(t, &seeker, id));
+    for (int i = 0; i < 2; i++)
+        assert_ok(delete_it(t, &seeker, id));
+    assert_string_equal(
+        text(t,
+             "select string_agg(action, ' ' order by created_at) from "
+             "audit_log where object_id = '%s' and actor_id = '%s'",
+             id, seeker.user_id),
+        "service.cancelled service.reopened service.deleted");
+}
+
 static void a_cancelled_service_can_be_opened_again(void **state)
 {
     fixture *t = *state;
@@ -970,6 +990,7 @@ TEST_MAIN("listing", TEST(a_service_comes_back_as_it_was_posted),
           TEST(a_deleted_service_is_gone_for_all_but_its_owner),
           TEST(deleting_rejects_the_bids_with_notice),
           TEST(a_confirmed_booking_keeps_the_service),
+          TEST(every_move_off_the_market_and_back_is_on_record_once),
           TEST(a_cancelled_service_can_be_opened_again),
           TEST(a_service_moves_only_from_the_states_that_allow_it),
           TEST(only_the_owner_cancels_and_reopens))
