@@ -103,6 +103,40 @@ static void what_was_written_is_there_after_a_restart(void **state)
     embedded_stop(e);
 }
 
+/* True when PostgreSQL's log has this text. */
+static bool log_has(const fixture *t, const char *text)
+{
+    static char log[1 << 16];
+    char path[128];
+    snprintf(path, sizeof path, "%s/pg/log", t->folder);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    size_t size = fread(log, 1, sizeof log - 1, file);
+    fclose(file);
+    log[size] = '\0';
+    return strstr(log, text) != NULL;
+}
+
+/* They are e-mail addresses, and hashes of passwords and codes. */
+static void the_log_has_statements_without_their_parameters(void **state)
+{
+    fixture *t = *state;
+    struct embedded *e = started(t);
+    const char *const secret[] = {"quince-jam"};
+    PGconn *link = PQconnectdb(embedded_url(e));
+    PQclear(PQexec(link, "set log_min_duration_statement = 0"));
+    PQclear(PQexecParams(link, "select $1 as spread", 1, NULL, secret, NULL,
+                         NULL, 0));
+    PQclear(PQexec(link, "create table jar (name text check (name = ''))"));
+    PQclear(PQexecParams(link, "insert into jar values ($1)", 1, NULL, secret,
+                         NULL, NULL, 0));
+    PQfinish(link);
+    embedded_stop(e);
+    assert_true(log_has(t, "select $1 as spread"));
+    assert_true(log_has(t, "jar_name_check"));
+    assert_false(log_has(t, "quince-jam"));
+}
+
 /* Runs in a fork: starts the server, tells its number, and waits for the
  * kill. */
 static void be_the_process_that_is_killed(fixture *t, int out)
@@ -275,6 +309,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         PROMISE(a_first_start_makes_a_private_database),
         PROMISE(what_was_written_is_there_after_a_restart),
+        PROMISE(the_log_has_statements_without_their_parameters),
         PROMISE(after_kill_9_the_next_start_succeeds_at_once),
         PROMISE(a_folder_in_use_is_refused_and_can_be_shared),
         PROMISE(a_postgres_that_dies_is_started_again),
