@@ -217,24 +217,35 @@ static void restless_coroutines_do_not_starve_timers(void **state)
 
 /* --- timers --------------------------------------------------------------- */
 
+enum { MARKING_COUNT = 8 };
+
+static void start_them(void *argument)
+{
+    static const int after_ms[MARKING_COUNT] = {90,  10, 70, 30,
+                                                120, 50, 20, 110};
+    static const char names[] = "hbfdkgce";
+    struct marking_timer *m = argument;
+    for (int i = 0; i < MARKING_COUNT; i++) {
+        m[i].name = names[i];
+        loop_timer_init(&m[i].timer, on_due);
+        loop_timer_start(m[i].t->loop, &m[i].timer, after_ms[i]);
+    }
+    m[4].last = true;
+    loop_timer_stop(&m[5].timer);                     /* 'g' never rings */
+    loop_timer_start(m[1].t->loop, &m[1].timer, 100); /* 'b' rings late */
+}
+
+/* All are started at one moment of the loop, however slow the machine is. */
 static void timers_ring_in_the_order_of_their_due_times(void **state)
 {
     fixture *t = *state;
-    enum { COUNT = 8 };
-    static const int after_ms[COUNT] = {90, 10, 70, 30, 120, 50, 20, 110};
-    static const char names[] = "hbfdkgce";
-    struct marking_timer m[COUNT];
-    for (int i = 0; i < COUNT; i++) {
-        m[i] = (struct marking_timer){.t = t, .name = names[i]};
-        loop_timer_init(&m[i].timer, on_due);
-        loop_timer_start(t->loop, &m[i].timer, after_ms[i]);
-    }
-    m[4].last = true;
-    loop_timer_stop(&m[5].timer);                /* 'g' never rings */
-    loop_timer_start(t->loop, &m[1].timer, 100); /* 'b' rings late */
+    struct marking_timer m[MARKING_COUNT] = {0};
+    for (int i = 0; i < MARKING_COUNT; i++)
+        m[i].t = t;
+    loop_post(t->loop, start_them, m);
     loop_run_until(t->loop, &t->done);
     assert_string_equal(t->trace, "cdfhbek");
-    for (int i = 0; i < COUNT; i++)
+    for (int i = 0; i < MARKING_COUNT; i++)
         assert_int_equal(m[i].timer.heap_index, -1);
 }
 
