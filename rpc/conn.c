@@ -22,6 +22,7 @@ enum {
      * could reset the connection and take the GOAWAY with it. */
     LINGER_US = 1000000,
     TLS_RECORD_HANDSHAKE = 0x16,
+    SNIFF_BYTES = 4,
 };
 
 /* --- life --- */
@@ -323,17 +324,47 @@ static void start_tls(struct conn *conn)
     shake_hands(conn);
 }
 
+static bool is_http_1(const char first[SNIFF_BYTES], ssize_t size)
+{
+    static const char methods[][SNIFF_BYTES + 1] = {
+        "GET ", "HEAD", "POST", "PUT ", "DELE", "OPTI", "PATC", "CONN"};
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
+        if (size == SNIFF_BYTES && memcmp(first, methods[i], SNIFF_BYTES) == 0)
+            return true;
+    return false;
+}
+
+/* For whoever opens the address in a browser or with curl. */
+static void answer_http_1(struct conn *conn)
+{
+    static const char answer[] =
+        "HTTP/1.1 505 HTTP Version Not Supported\r\n"
+        "content-type: text/plain; charset=utf-8\r\n"
+        "connection: close\r\n\r\n"
+        "This server speaks gRPC, which needs HTTP/2.\n";
+    size_t sent;
+    net_count_ended("http_1", conn->peer);
+    if (transmit(conn, (const uint8_t *)answer, sizeof answer - 1, &sent) ==
+        TLS_DONE)
+        linger(conn);
+    else
+        conn_close(conn);
+}
+
 static void sniff(struct conn *conn)
 {
-    uint8_t first;
-    ssize_t got = recv(conn->fd, &first, 1, MSG_PEEK);
+    char first[SNIFF_BYTES];
+    ssize_t got = recv(conn->fd, first, sizeof first, MSG_PEEK);
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return;
-    if (got != 1)
+    if (got < 1) {
         conn_close(conn);
-    else if (first == TLS_RECORD_HANDSHAKE)
+    } else if (first[0] == TLS_RECORD_HANDSHAKE &&
+               conn->mode == RPC_LISTEN_BOTH) {
         start_tls(conn);
-    else {
+    } else if (is_http_1(first, got)) {
+        answer_http_1(conn);
+    } else {
         start_talking(conn);
         read_frames(conn);
     }
@@ -419,11 +450,10 @@ void conn_adopt(struct rpc_net_worker *net, int fd, rpc_listen_mode mode,
     link_conn(conn);
 
     conn->stage = CONN_SNIFFING;
+    conn->mode = mode;
     set_interest(conn, false);
     if (mode == RPC_LISTEN_TLS)
         start_tls(conn);
-    else if (mode == RPC_LISTEN_H2C)
-        start_talking(conn);
 }
 
 /* --- time limits --- */

@@ -6,14 +6,15 @@
 /* One socket.
  *
  *   SNIFFING -> SHAKING_HANDS -> TALKING -> LINGERING -> CLOSED
- *      |  (the first byte)         ^
- *      +------- clear text --------+
+ *      |  (the first bytes)        ^            ^
+ *      +------- clear text --------+            |
+ *      +------- HTTP/1.1 -----------------------+
  *
  * A connection is freed when it is closed, its poll handle is closed, and
  * nothing refers to it any more. */
 
 typedef enum {
-    CONN_SNIFFING,      /* 0x16 will mean TLS */
+    CONN_SNIFFING,      /* what is it going to be? */
     CONN_SHAKING_HANDS, /* TLS */
     CONN_TALKING,       /* HTTP/2 */
     CONN_LINGERING,     /* said everything; waits for the peer to close */
@@ -35,6 +36,7 @@ struct conn {
     int fd;
     int interest; /* of the poll handle */
     conn_stage stage;
+    rpc_listen_mode mode;
     bool is_dirty;
     bool is_blocked; /* the socket takes nothing more for now */
     uint32_t references;

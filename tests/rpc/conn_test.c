@@ -86,6 +86,18 @@ static void strangers_are_shown_the_door(void **state)
     assert_still_serves(t);
 }
 
+static void a_person_with_a_browser_is_told_what_this_is(void **state)
+{
+    fixture *t = *state;
+    struct raw *raw = raw_connect(t->port);
+    char text[512];
+    raw_send(raw, "GET / HTTP/1.1\r\nHost: x\r\n\r\n", 27);
+    raw_wait_text(raw, text, sizeof text);
+    assert_ptr_equal(strstr(text, "HTTP/1.1 505 "), text);
+    assert_non_null(strstr(text, "This server speaks gRPC"));
+    raw_close(raw);
+}
+
 static void random_bytes_do_no_harm(void **state)
 {
     fixture *t = *state;
@@ -727,6 +739,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_request_may_come_byte_by_byte),
         cmocka_unit_test(strangers_are_shown_the_door),
+        cmocka_unit_test(a_person_with_a_browser_is_told_what_this_is),
         cmocka_unit_test(random_bytes_do_no_harm),
         cmocka_unit_test(a_client_that_does_not_greet_is_dropped),
         cmocka_unit_test(rapid_reset_is_stopped),

@@ -681,3 +681,15 @@ bool raw_wait_frames(struct raw *raw, uint8_t type, int count)
     }
     return false;
 }
+
+void raw_wait_text(struct raw *raw, char *text, size_t room)
+{
+    size_t size = 0;
+    ssize_t got;
+    do {
+        wait_readable(raw->fd);
+        got = recv(raw->fd, text + size, room - 1 - size, 0);
+        size += got > 0 ? (size_t)got : 0;
+    } while (got > 0 && size < room - 1);
+    text[size] = '\0';
+}

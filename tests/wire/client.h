@@ -117,6 +117,8 @@ struct raw_end {
     char goaway_text[64];
 };
 struct raw_end raw_wait_closed(struct raw *raw);
+/* What it sent until it closed, as text. */
+void raw_wait_text(struct raw *raw, char *text, size_t room);
 /* Until so many frames of a type have come; false when it was closed first. */
 bool raw_wait_frames(struct raw *raw, uint8_t type, int count);
 /* Frames that came so far are read and counted; false once it is closed. */
