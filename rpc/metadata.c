@@ -1,5 +1,7 @@
 #include "rpc/metadata.h"
 
+#include "rpc/utf8.h"
+
 #include <string.h>
 
 static bool has_prefix(const char *text, size_t size, const char *prefix)
@@ -156,22 +158,10 @@ bool metadata_parse_timeout(const char *text, size_t size, int64_t *timeout_us)
     return unit == 'n' || unit_us(unit) != 0;
 }
 
-/* The size of a text of at most `limit` bytes that ends between characters. */
-static size_t cut_utf8(const char *text, size_t limit)
-{
-    size_t size = strnlen(text, limit + 1);
-    if (size <= limit)
-        return size;
-    size = limit;
-    while (size > 0 && ((unsigned char)text[size] & 0xc0) == 0x80)
-        size--;
-    return size;
-}
-
 size_t metadata_encode_message(char *text, const char *message)
 {
     static const char hex[] = "0123456789ABCDEF";
-    size_t size = cut_utf8(message, METADATA_MESSAGE_MAX);
+    size_t size = utf8_cut(message, METADATA_MESSAGE_MAX);
     char *out = text;
     for (size_t i = 0; i < size; i++) {
         unsigned char c = (unsigned char)message[i];

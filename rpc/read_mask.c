@@ -2,10 +2,13 @@
 
 #include "rpc/call.h"
 #include "rpc/codec.h"
+#include "rpc/utf8.h"
 
 #include <string.h>
 
 typedef ProtobufCFieldDescriptor field_type;
+
+enum { PATH_SHOWN_BYTES = 200 };
 
 /* The paths as a tree; the root stands for the response itself. */
 struct read_mask {
@@ -68,6 +71,13 @@ static bool add_path(struct arena *arena, struct read_mask *node,
     return false;
 }
 
+static rpc_status no_such_path(struct rpc_call *call, const char *path)
+{
+    return rpc_fail_field(call, "read_mask",
+                          "\"%.*s\" is no field of the answer",
+                          (int)utf8_cut(path, PATH_SHOWN_BYTES), path);
+}
+
 rpc_status read_mask_open(struct rpc_call *call, const field_type *field,
                           const ProtobufCMessage *request,
                           const struct read_mask **mask)
@@ -88,9 +98,7 @@ rpc_status read_mask_open(struct rpc_call *call, const field_type *field,
     for (size_t i = 0; i < asked->n_paths; i++)
         if (!add_path(call->arena, root, call->method->response,
                       asked->paths[i]))
-            return rpc_fail_field(call, "read_mask",
-                                  "\"%.100s\" is no field of the answer",
-                                  asked->paths[i]);
+            return no_such_path(call, asked->paths[i]);
     *mask = root;
     return RPC_SUCCESS;
 }

@@ -60,3 +60,14 @@ size_t utf8_length(const char *text, size_t size)
         length += !is_tail((uint8_t)text[i]);
     return length;
 }
+
+size_t utf8_cut(const char *text, size_t bytes_max)
+{
+    size_t size = strnlen(text, bytes_max + 1);
+    if (size <= bytes_max)
+        return size;
+    size = bytes_max;
+    while (size > 0 && ((unsigned char)text[size] & 0xc0) == 0x80)
+        size--;
+    return size;
+}

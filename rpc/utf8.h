@@ -11,4 +11,8 @@ bool utf8_is_text(const void *bytes, size_t size);
 /* Code points in well-formed UTF-8. */
 size_t utf8_length(const char *text, size_t size);
 
+/* The size of the longest beginning of `text` that has at most `bytes_max`
+ * bytes and ends between characters. */
+size_t utf8_cut(const char *text, size_t bytes_max);
+
 #endif

@@ -1,11 +1,14 @@
 #include "services/patch.h"
 
 #include "rpc/codec.h"
+#include "rpc/utf8.h"
 
 #include <assert.h>
 #include <string.h>
 
 typedef ProtobufCFieldDescriptor field_type;
+
+enum { PATH_SHOWN_BYTES = 200 };
 
 static void *member(const ProtobufCMessage *message, size_t offset)
 {
@@ -52,8 +55,8 @@ rpc_status patch_check(struct rpc_call *call, struct patch patch)
                 patch.request->descriptor, path);
         if (field == NULL || !is_patchable(field))
             return rpc_fail_field(call, "update_mask",
-                                  "\"%s\" is no field that can be changed",
-                                  path);
+                                  "\"%.*s\" is no field that can be changed",
+                                  (int)utf8_cut(path, PATH_SHOWN_BYTES), path);
     }
     return RPC_SUCCESS;
 }

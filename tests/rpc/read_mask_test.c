@@ -153,6 +153,18 @@ static void a_path_that_leads_nowhere_is_refused_by_name(void **state)
     }
 }
 
+/* However long a wrong path is, the violation is sent, and is UTF-8. */
+static void a_long_wrong_path_is_cut_between_characters(void **state)
+{
+    fixture *t = *state;
+    char path[1001] = "x";
+    for (size_t i = 1; i + 2 < sizeof path; i += 2)
+        memcpy(path + i, "\xc3\xa9", 3);
+    struct rpc_reply reply = READ(t, path);
+    assert_refused(t, reply);
+    assert_non_null(strstr(reply.status.message, "\xc3\xa9\" is no field"));
+}
+
 static const char *deep_path(fixture *t, int segments)
 {
     const char *path = "tree";
@@ -208,6 +220,7 @@ int main(void)
         CASE(a_path_holds_what_lies_below_it_in_either_order),
         CASE(what_the_answer_says_of_itself_always_stays),
         CASE(a_path_that_leads_nowhere_is_refused_by_name),
+        CASE(a_long_wrong_path_is_cut_between_characters),
         CASE(a_path_has_a_greatest_depth),
         CASE(a_mask_has_a_greatest_length),
         cmocka_unit_test(a_handler_can_ask_what_is_wanted),
