@@ -7,6 +7,7 @@
 #include <uv.h>
 
 static atomic_int started, stopped, tasks_run;
+static uv_sem_t task_over;
 static _Thread_local struct rpc_server *mine;
 static int failing_loop = -1;
 
@@ -51,6 +52,7 @@ static void run_task(struct rpc_call *call, void *argument)
     (void)argument;
     if (mine == call->server && call->loop == loop_current())
         atomic_fetch_add(&tasks_run, 1);
+    uv_sem_post(&task_over);
 }
 
 static void spawn_task(void *argument)
@@ -61,16 +63,21 @@ static void spawn_task(void *argument)
 static void each_loop_starts_and_stops_on_its_own_thread(void **state)
 {
     (void)state;
+    uv_sem_init(&task_over, 0);
     struct rpc_server *server = server_with(3);
     assert_int_equal(rpc_server_start(server).code, RPC_OK);
     assert_int_equal(started, 3);
     assert_int_equal(rpc_server_loop_count(server), 3);
     for (int i = 0; i < 3; i++)
         loop_post(rpc_server_loop(server, i), spawn_task, server);
+    /* A server that goes down takes no more tasks. */
+    for (int i = 0; i < 3; i++)
+        uv_sem_wait(&task_over);
     rpc_server_stop(server);
     assert_int_equal(tasks_run, 3);
     assert_int_equal(stopped, 3);
     rpc_server_destroy(server);
+    uv_sem_destroy(&task_over);
 }
 
 static void a_stopped_server_can_start_again(void **state)
