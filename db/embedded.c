@@ -1,6 +1,7 @@
 #include "db/embedded.h"
 
 #include "db/cluster.h"
+#include "rpc/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,6 +23,7 @@ enum {
     FAST_STOP_MS = 30 * 1000,
     IMMEDIATE_STOP_MS = 10 * 1000,
     LOG_BYTES_MAX = 10 * 1024 * 1024,
+    RESTART_EVERY_US = 1000 * 1000,
 };
 
 struct embedded {
@@ -29,6 +31,7 @@ struct embedded {
     struct child child;
     char url[CLUSTER_PATH_BYTES + 64];
     int lock; /* -1 when shared */
+    int64_t started_us;
     bool throw_away;
 };
 
@@ -95,6 +98,7 @@ static bool start_postgres(struct embedded *e)
     const struct child_spec spec = {e->throw_away ? throw_away : lasting,
                                     &e->cluster.user, e->cluster.log,
                                     .death_signal = SIGINT};
+    e->started_us = clock_monotonic_us();
     return child_start(&e->child, &spec);
 }
 
@@ -355,7 +359,8 @@ bool embedded_supervise(struct embedded *e)
     int status;
     if (e->lock < 0)
         return PQping(e->url) == PQPING_OK;
-    if (!child_wait(&e->child, 0, &status))
+    if (!child_wait(&e->child, 0, &status) ||
+        clock_monotonic_us() - e->started_us < RESTART_EVERY_US)
         return true;
     start_postgres(e);
     return false;

@@ -40,9 +40,9 @@ const char *embedded_programs(const struct embedded *embedded);
 /* The process id of the postmaster, or 0 when it has died or is shared. */
 int embedded_pid(const struct embedded *embedded);
 
-/* True while the server's process lives.  One that has died is started again,
- * without waiting until it answers, and the answer is false this once.  Call
- * it about once a second. */
+/* False when the server had died and was started again just now, which is done
+ * at most once a second and does not wait until it answers.  Call it about once
+ * a second. */
 bool embedded_supervise(struct embedded *embedded);
 
 /* Fast shutdown, waited for.  Accepts NULL. */
