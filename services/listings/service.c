@@ -3,6 +3,7 @@
 #include "services/listings/service.h"
 
 #include "rpc/codec.h"
+#include "services/app.h"
 #include "services/audit.h"
 #include "services/bids/bid.sql.h"
 #include "services/bids/bid_row.rpc.h"
@@ -14,6 +15,14 @@
 #include "services/patch.h"
 
 #include <string.h>
+
+rpc_status listing_check_reader(struct rpc_call *call)
+{
+    if (call->caller.id != NULL || app_config()->public_browse)
+        return RPC_SUCCESS;
+    return rpc_fail_reason(call, RPC_UNAUTHENTICATED, "TOKEN_MISSING",
+                           "sign in to see services");
+}
 
 rpc_status listing_read(struct db *db, const char *service_id,
                         Service **service)
@@ -118,6 +127,7 @@ rpc_status listing_get_service(struct rpc_call *call,
                                const GetServiceRequest *req,
                                GetServiceResponse *res)
 {
+    TRY(listing_check_reader(call));
     TRY(listing_read(call->db, req->service_id, &res->service));
     if (call->caller.id == NULL ||
         strcmp(call->caller.id, res->service->owner->user_id) == 0)

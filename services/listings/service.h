@@ -7,6 +7,9 @@
 
 /* For use inside the domain: what the methods on one service share. */
 
+/* UNAUTHENTICATED for who is not signed in, where nothing is public. */
+rpc_status listing_check_reader(struct rpc_call *call);
+
 /* A service as the caller may see it; NOT_FOUND when they may not.  Suspends.
  */
 rpc_status listing_read(struct db *db, const char *service_id,

@@ -184,13 +184,14 @@ on conflict (service_id, category_id)
 do update set position = excluded.position;
 
 -- name: service_bidders :many ServiceBidderRow :bounded one live bid a provider
--- Who waits for an answer from the owner ($1; $3 an administrator).
+-- Who waits for an answer from the owner ($1; $3 an administrator), or does the
+-- work.
 select b.provider_id
   from bid b
   join service s using (service_id)
  where b.service_id = $2
    and (s.owner_id = $1 or $3)
-   and b.status in ('REQUESTED', 'PENDING', 'COUNTERED');
+   and b.status in ('REQUESTED', 'PENDING', 'COUNTERED', 'ACCEPTED');
 
 -- name: service_deactivate :exec
 -- Under service_lock.

@@ -2,6 +2,7 @@
  * row of orders[].  Places come first, then the services that stand there. */
 #include "services/caller.h"
 #include "services/listings/filter.h"
+#include "services/listings/service.h"
 #include "services/listings/service.sql.h"
 #include "services/listings/service_list.sql.h"
 #include "services/listings/service_row.rpc.h"
@@ -221,6 +222,7 @@ static rpc_status read_list(struct rpc_call *call, const struct list *list,
 /* Needed work is shown to those who could do it. */
 static rpc_status check_may_list(struct rpc_call *call, ServiceKind kind)
 {
+    TRY(listing_check_reader(call));
     if (kind == SERVICE_KIND_OFFERED || caller_is(call, ROLE_PROVIDER))
         return RPC_SUCCESS;
     if (call->caller.id == NULL)

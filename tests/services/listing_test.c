@@ -1,4 +1,6 @@
 #include "prbal/v1/listing.rpc.h"
+#include "services/app.h"
+#include "tests/testkit/market.h"
 #include "tests/testkit/testkit.h"
 
 #define CREATE "/prbal.v1.ListingService/CreateService"
@@ -780,6 +782,62 @@ static void bidders_hear_of_a_change_once(void **state)
     assert_int_equal(notices(t, &seeker, "TASK_UPDATE"), 0);
 }
 
+static void who_does_the_work_hears_of_a_change(void **state)
+{
+    fixture *t = *state;
+    struct person seeker = person(t, USER_TYPE_SEEKER);
+    CreateServiceRequest req = leaking_tap(t);
+    const Service *service = create(t, &seeker, &req);
+    struct person worker = bidder_on(t, service);
+    sql(t, "update bid set status = 'ACCEPTED' where service_id = '%s'",
+        service->service_id);
+    sql(t, "update service set status = 'IN_PROGRESS' where service_id = '%s'",
+        service->service_id);
+    UpdateServiceRequest update = update_of(service);
+    set_description(&update, "The green door, not the blue one.");
+    assert_ok(call_as(t, &seeker, UPDATE, &update));
+    assert_int_equal(notices(t, &worker, "TASK_UPDATE"), 1);
+}
+
+static void set_public_browse(const char *value)
+{
+    char error[200];
+    assert_true(app_config_set("public_browse", value, error, sizeof error));
+}
+
+static void nothing_is_public_where_the_server_says_so(void **state)
+{
+    fixture *t = *state;
+    struct person provider = person(t, USER_TYPE_PROVIDER);
+    struct person seeker = person(t, USER_TYPE_SEEKER);
+    GetServiceRequest get = GET_SERVICE_REQUEST_INIT;
+    get.service_id = offered_service(t, &provider, "For members");
+    ListServicesRequest list = LIST_SERVICES_REQUEST_INIT;
+    list.kind = SERVICE_KIND_OFFERED;
+    LatLng cairo = LAT_LNG_INIT;
+    ListNearbyServicesRequest nearby = LIST_NEARBY_SERVICES_REQUEST_INIT;
+    nearby.point = &cairo;
+    const struct {
+        const char *path;
+        const void *request;
+    } reads[] = {
+        {"/prbal.v1.ListingService/GetService", &get},
+        {"/prbal.v1.ListingService/ListServices", &list},
+        {"/prbal.v1.ListingService/ListNearbyServices", &nearby},
+    };
+    for (size_t i = 0; i < 3; i++) {
+        assert_ok(call_as(t, NULL, reads[i].path, reads[i].request));
+        set_public_browse("false");
+        struct rpc_reply nobody =
+            call_as(t, NULL, reads[i].path, reads[i].request);
+        struct rpc_reply member =
+            call_as(t, &seeker, reads[i].path, reads[i].request);
+        set_public_browse("true");
+        assert_reason(nobody, RPC_UNAUTHENTICATED, "TOKEN_MISSING");
+        assert_ok(member);
+    }
+}
+
 /* ---------------------------------------------------------------- delete */
 
 static void a_deleted_service_is_gone_for_all_but_its_owner(void **state)
@@ -987,6 +1045,8 @@ TEST_MAIN("listing", TEST(a_service_comes_back_as_it_was_posted),
           TEST(work_under_way_keeps_its_terms),
           TEST(the_rules_of_a_new_service_hold_for_an_update),
           TEST(bidders_hear_of_a_change_once),
+          TEST(who_does_the_work_hears_of_a_change),
+          TEST(nothing_is_public_where_the_server_says_so),
           TEST(a_deleted_service_is_gone_for_all_but_its_owner),
           TEST(deleting_rejects_the_bids_with_notice),
           TEST(a_confirmed_booking_keeps_the_service),
