@@ -124,6 +124,10 @@ rpc_status booking_create_from_bid(struct db *tx, const AcceptBidRequest *req,
     Bid *terms;
     TRY(db_one(tx, &bid_by_id, &terms, db_text(bid->bid_id),
                db_text(bid->seeker_id), db_bool(false)));
+    if (req->start_time != NULL && terms->duration_minutes == 0)
+        return rpc_fail_field(call, "start_time",
+                              "the bid does not say how long the work takes: "
+                              "agree on a time with its provider");
 
     BookingIdRow *id;
     rpc_status made =

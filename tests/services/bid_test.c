@@ -539,6 +539,31 @@ static void terms_that_a_bid_needs_cannot_be_emptied(void **state)
     }
 }
 
+/* A start is not dropped in silence. */
+static void a_start_needs_a_bid_that_says_how_long(void **state)
+{
+    fixture *t = *state;
+    struct person seeker = person(t, USER_TYPE_SEEKER);
+    struct person provider = person(t, USER_TYPE_PROVIDER);
+    const Bid *bid =
+        bid_on(t, &provider, needed_service(t, &seeker, "Wax a floor"), 5000);
+    AcceptBidRequest req = ACCEPT_BID_REQUEST_INIT;
+    req.bid_id = bid->bid_id;
+    req.start_time = in_minutes(t, 60);
+    assert_field_violation(call_as(t, &seeker, BIDS "AcceptBid", &req),
+                           "start_time");
+    assert_string_equal(
+        text(t, "select status from bid where bid_id = '%s'", bid->bid_id),
+        "PENDING");
+    sql(t, "update bid set duration_minutes = 90 where bid_id = '%s'",
+        bid->bid_id);
+    const Booking *booking =
+        ANSWER(AcceptBidResponse, call_as(t, &seeker, BIDS "AcceptBid", &req))
+            ->booking;
+    assert_int_equal(booking->end_time->seconds - booking->start_time->seconds,
+                     90 * 60);
+}
+
 static void a_bid_comes_with_its_service(void **state)
 {
     fixture *t = *state;
@@ -739,6 +764,7 @@ TEST_MAIN("bid", TEST(a_bid_reaches_the_seeker),
           TEST(an_update_keeps_the_old_terms),
           TEST(an_update_that_changes_nothing_leaves_no_revision),
           TEST(terms_that_a_bid_needs_cannot_be_emptied),
+          TEST(a_start_needs_a_bid_that_says_how_long),
           TEST(a_bid_comes_with_its_service),
           TEST(a_service_tells_each_provider_of_the_own_bid),
           TEST(the_best_rated_provider_can_come_first),
