@@ -7,9 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A Watch stream, between two changes. */
+/* A Watch stream, between two changes.  Anybody may have thousands: each leaves
+ * the list without a walk. */
 struct health_watch {
-    struct health_watch *next;
+    struct health_watch *next, *previous; /* of the worker */
     struct rpc_tail *tail;
     struct rpc_worker *worker;
     bool is_known; /* whether we have the service */
@@ -90,10 +91,12 @@ static void tell(struct health_watch *watch,
 
 static void free_watch(struct health_watch *watch)
 {
-    struct health_watch **at = &watch->worker->watches;
-    while (*at != watch)
-        at = &(*at)->next;
-    *at = watch->next;
+    if (watch->previous != NULL)
+        watch->previous->next = watch->next;
+    else
+        watch->worker->watches = watch->next;
+    if (watch->next != NULL)
+        watch->next->previous = watch->previous;
     free(watch);
 }
 
@@ -125,6 +128,8 @@ rpc_status health_watch(struct rpc_call *call, const HealthCheckRequest *req,
     watch->worker = worker;
     watch->is_known = has_service(call->server, req->service);
     watch->next = worker->watches;
+    if (watch->next != NULL)
+        watch->next->previous = watch;
     worker->watches = watch;
     watch->tail = rpc_detach(out, &watch_hooks, watch);
     tell(watch, watch->is_known ? status_of(call->server)

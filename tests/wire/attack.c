@@ -642,6 +642,32 @@ static void half_open_connections_are_few_and_end(void **state)
     printf("             %5.0f MB resident, %+.1f\n", during, during - before);
 }
 
+/* Whoever knows the port can watch its health, as often as streams and
+ * connections allow: 100 times on each of 200, all dropped at once. */
+static void twenty_thousand_watchers_come_and_go(void **state)
+{
+    (void)state;
+    enum { CONNECTIONS = 200, WATCHERS = 100 };
+    struct client *clients[CONNECTIONS];
+    double before = resident_mb();
+    for (int i = 0; i < CONNECTIONS; i++) {
+        struct client_response *last = NULL;
+        clients[i] = client_open((struct client_options){.port = port});
+        for (int n = 0; n < WATCHERS; n++)
+            last = client_request(clients[i], "/grpc.health.v1.Health/Watch",
+                                  NULL, "\0\0\0\0", 5, true);
+        client_wait_body(clients[i], last, 7);
+    }
+    double during = resident_mb();
+    assert_still_serves();
+    for (int i = 0; i < CONNECTIONS; i++)
+        client_close(clients[i]);
+    assert_still_serves();
+    printf("             %5.0f MB resident, %+.1f: %.0f bytes a watcher\n",
+           during, during - before,
+           (during - before) * 1e6 / (CONNECTIONS * WATCHERS));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -661,6 +687,7 @@ int main(void)
         cmocka_unit_test(a_header_block_has_an_end),
         cmocka_unit_test(provoked_resets_end_the_connection),
         cmocka_unit_test(half_open_connections_are_few_and_end),
+        cmocka_unit_test(twenty_thousand_watchers_come_and_go),
     };
     const char *where = getenv("PRBAL_ATTACK_PORT");
     const char *who = getenv("PRBAL_ATTACK_PROCESS");
