@@ -298,7 +298,7 @@ rpc_status booking_create_booking(struct rpc_call *call,
                                   CreateBookingResponse *res)
 {
     BookingTargetRow *target;
-    int64_t minutes;
+    int64_t minutes = 0;
     TRY(find_twin(call->db, req, &res->booking));
     if (res->booking != NULL)
         return RPC_SUCCESS;
