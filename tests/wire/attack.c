@@ -223,24 +223,32 @@ static void tls_is_1_2_or_newer_and_speaks_h2(void **state)
 /* --- messages --------------------------------------------------------------
  */
 
-static void messages(void)
+static void messages_with(const struct rpc_header *type)
 {
     static uint8_t groups[5 + 50000];
     memset(groups, 0x0b, sizeof groups); /* field 1: a group begins */
     client_frame(groups, 0, groups + 5, 50000);
 
-    assert_answer(INFO, NULL, "\0\0\0\0\12abc", 8, INTERNAL);
-    assert_answer(INFO, NULL, "\0\0\0", 3, INTERNAL);
-    assert_answer(INFO, NULL, "\0\xff\xff\xff\xff", 5, RESOURCE_EXHAUSTED);
-    assert_answer(INFO, NULL, "\0\0\x40\0\1", 5, RESOURCE_EXHAUSTED);
-    assert_answer(INFO, NULL, "\2\0\0\0\0", 5, INTERNAL);
-    assert_answer(INFO, NULL, "\1\0\0\0\0", 5, INTERNAL);
-    assert_answer(INFO, NULL, "\0\0\0\0\0\0\0\0\0\0", 10, UNIMPLEMENTED);
-    assert_answer(INFO, NULL, "", 0, UNIMPLEMENTED);
-    assert_answer(INFO, NULL, groups, sizeof groups, INVALID_ARGUMENT);
-    assert_answer(INFO, NULL, "\0\0\0\0\2\x0a\xff", 7, INVALID_ARGUMENT);
-    assert_answer(REGISTER, NULL, "\0\0\0\0\3\x0a\1\xff", 8, INVALID_ARGUMENT);
-    assert_answer(REGISTER, NULL, "\0\0\0\0\4\x0a\2a\0", 9, INVALID_ARGUMENT);
+    assert_answer(INFO, type, "\0\0\0\0\12abc", 8, INTERNAL);
+    assert_answer(INFO, type, "\0\0\0", 3, INTERNAL);
+    assert_answer(INFO, type, "\0\xff\xff\xff\xff", 5, RESOURCE_EXHAUSTED);
+    assert_answer(INFO, type, "\0\0\x40\0\1", 5, RESOURCE_EXHAUSTED);
+    assert_answer(INFO, type, "\2\0\0\0\0", 5, INTERNAL);
+    assert_answer(INFO, type, "\1\0\0\0\0", 5, INTERNAL);
+    assert_answer(INFO, type, "\0\0\0\0\0\0\0\0\0\0", 10, UNIMPLEMENTED);
+    assert_answer(INFO, type, "", 0, UNIMPLEMENTED);
+    assert_answer(INFO, type, groups, sizeof groups, INVALID_ARGUMENT);
+    assert_answer(INFO, type, "\0\0\0\0\2\x0a\xff", 7, INVALID_ARGUMENT);
+    assert_answer(REGISTER, type, "\0\0\0\0\3\x0a\1\xff", 8, INVALID_ARGUMENT);
+    assert_answer(REGISTER, type, "\0\0\0\0\4\x0a\2a\0", 9, INVALID_ARGUMENT);
+}
+
+static void messages(void)
+{
+    static const struct rpc_header web[] = {
+        {"content-type", "application/grpc-web"}, {0}};
+    messages_with(NULL);
+    messages_with(web);
 }
 
 static void broken_messages_have_their_codes(void **state)
