@@ -2,6 +2,7 @@
 #include "db/column.h"
 
 #include "db/type.h"
+#include "rpc/enum_name.h"
 
 #include <google/protobuf/duration.pb-c.h>
 #include <google/protobuf/timestamp.pb-c.h>
@@ -355,45 +356,11 @@ static bool read_bytes(struct column_reader *r,
 
 /* ------------------------------------------------------------------ enums */
 
-enum { ENUM_NAME_MAX_BYTES = 256 };
-
-/* "BID_STATUS_", which BID_STATUS_UNSPECIFIED tells; 0 for an enum without such
- * a value. */
-static size_t enum_prefix_size(const ProtobufCEnumDescriptor *type)
-{
-    static const char zero[] = "UNSPECIFIED";
-    size_t size = strlen(type->values[0].name);
-    size_t rest = sizeof zero - 1;
-    bool ends_so =
-        size > rest && strcmp(type->values[0].name + size - rest, zero) == 0;
-    return ends_so ? size - rest : 0;
-}
-
-static const ProtobufCEnumValue *find_enum(const ProtobufCEnumDescriptor *type,
-                                           size_t prefix_size, const char *name,
-                                           size_t size)
-{
-    char full[ENUM_NAME_MAX_BYTES];
-    if (prefix_size + size >= sizeof full)
-        return NULL;
-    memcpy(full, type->values[0].name, prefix_size);
-    memcpy(full + prefix_size, name, size);
-    full[prefix_size + size] = '\0';
-    return protobuf_c_enum_descriptor_get_value_by_name(type, full);
-}
-
-/* The short name first: it is what the database keeps. */
 bool column_enum(struct column_reader *r, const ProtobufCEnumDescriptor *type,
                  const char *name, size_t size, int32_t *value)
 {
-    const ProtobufCEnumValue *v =
-        find_enum(type, enum_prefix_size(type), name, size);
-    if (v == NULL)
-        v = find_enum(type, 0, name, size);
-    if (v == NULL)
-        return refuse(r, "a name that the enum does not have");
-    *value = v->value;
-    return true;
+    return enum_value(type, name, size, value) ||
+           refuse(r, "a name that the enum does not have");
 }
 
 static bool read_enum(struct column_reader *r,

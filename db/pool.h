@@ -4,7 +4,7 @@
 #include "db/db.h"
 #include "rpc/server.h"
 
-/* The links of one loop to PostgreSQL: one read lane and one write lane in
+/* The links of one loop to PostgreSQL: two read lanes and one write lane in
  * pipeline mode, shared by all calls of the loop, and leased links for
  * transactions. */
 struct db_pool;
