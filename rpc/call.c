@@ -1,6 +1,7 @@
 /* The life of a call: from the transport's events to the handler and back. */
 #include "rpc/call_state.h"
 
+#include "rpc/admission.h"
 #include "rpc/co.h"
 #include "rpc/codec.h"
 #include "rpc/details.h"
@@ -177,8 +178,35 @@ static void send_answer(struct call_state *state, rpc_status status)
     transport->ops->finish(transport, &answer);
 }
 
+static void admission_enter(struct call_state *state)
+{
+    const struct rpc_call *call = &state->call;
+    if (call->method->kind != RPC_UNARY ||
+        call->server->options.admission_delay_ms == RPC_ADMISSION_OFF)
+        return;
+    state->admission = &state->worker->admissions[state->entry->index];
+    state->began_quiet = admission_begin(state->admission);
+    state->admitted_us = loop_now_us(call->loop);
+}
+
+static void admission_leave(struct call_state *state, rpc_code code)
+{
+    if (state->admission == NULL)
+        return;
+    const struct rpc_call *call = &state->call;
+    int64_t now_us = loop_now_us(call->loop);
+    admission_end(
+        state->admission, state->began_quiet,
+        code == RPC_OK || code == RPC_DEADLINE_EXCEEDED ? ADMISSION_ANSWERED
+                                                        : ADMISSION_OTHER,
+        now_us - state->admitted_us,
+        (int64_t)call->server->options.admission_delay_ms * 1000, now_us);
+    state->admission = NULL;
+}
+
 static void answer(struct call_state *state, rpc_status status)
 {
+    admission_leave(state, status.code);
     loop_timer_stop(&state->deadline);
     observe_call(state, status);
     send_answer(state, public_status(state, status));
@@ -316,6 +344,7 @@ static bool start(struct call_state *state)
         return false;
     }
     state->phase = CALL_RUNNING;
+    admission_enter(state);
     if (call->deadline_us == 0)
         loop_timer_stop(&state->deadline);
     return true;

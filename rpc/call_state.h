@@ -58,7 +58,10 @@ struct call_state {
     struct loop_timer deadline;
     struct field_list headers, trailers; /* of the response */
     bool headers_sent;
-    bool is_counted; /* in worker->calls_in_flight */
+    bool is_counted;             /* in worker->calls_in_flight */
+    struct admission *admission; /* while the handler is counted there */
+    bool began_quiet;            /* as admission_begin() said */
+    int64_t admitted_us;
     ProtobufCMessage *request;
     struct rpc_in in;
     struct rpc_out out;

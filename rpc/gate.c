@@ -3,6 +3,7 @@
  * rule, and nobody may spend another one's tokens. */
 #include "rpc/call_state.h"
 
+#include "rpc/admission.h"
 #include "rpc/forwarded.h"
 #include "rpc/hash.h"
 #include "rpc/limiter.h"
@@ -226,6 +227,27 @@ static rpc_status check_in_flight(struct call_state *state)
                           "the server has too many calls in flight");
 }
 
+/* Clients that were refused together must not come back together. */
+static int64_t scattered_ms(const struct rpc_call *call)
+{
+    uint64_t hash = hash_bytes(call->request_id, strlen(call->request_id));
+    return 500 + (int64_t)(hash % 1000);
+}
+
+static rpc_status check_admission(struct call_state *state)
+{
+    struct rpc_call *call = &state->call;
+    if (call->server->options.admission_delay_ms == RPC_ADMISSION_OFF ||
+        call->method->kind != RPC_UNARY ||
+        admission_has_room(&state->worker->admissions[state->entry->index]))
+        return RPC_SUCCESS;
+    rpc_status status = rpc_fail_retry(
+        call, RPC_RESOURCE_EXHAUSTED, scattered_ms(call),
+        "the server is overloaded: more such calls would only wait");
+    rpc_add_reason(call, "OVERLOADED");
+    return status;
+}
+
 static rpc_status check_memory(struct call_state *state)
 {
     if (call_charge(state))
@@ -256,6 +278,7 @@ static const struct gate_step {
     {check_general_limit, "rate_limit"},
     {check_method_limit, "rate_limit"},
     {check_in_flight, "in_flight"},
+    {check_admission, "overload"},
     {check_memory, "memory"},
     {check_queue_delay, "queue_delay"},
 };

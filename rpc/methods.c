@@ -9,6 +9,7 @@
 /* Open addressing, at most half full. */
 struct method_table {
     size_t mask;
+    size_t count;
     struct method_entry entries[];
 };
 
@@ -38,6 +39,7 @@ static void add_service(struct method_table *table,
             continue;
         *e = (struct method_entry){method,
                                    service,
+                                   table->count++,
                                    size,
                                    hash,
                                    observe_method(method->path + 1),
@@ -67,6 +69,11 @@ struct method_table *method_table_create(
 void method_table_destroy(struct method_table *table)
 {
     free(table);
+}
+
+size_t method_table_count(const struct method_table *table)
+{
+    return table->count;
 }
 
 const struct method_entry *method_table_find(const struct method_table *table,

@@ -12,6 +12,7 @@ struct method_table;
 struct method_entry {
     const struct rpc_method *method;
     const struct rpc_service *service;
+    size_t index; /* counted from 0, without gaps */
     size_t path_size;
     uint64_t hash;
     struct method_numbers numbers;
@@ -22,6 +23,9 @@ struct method_entry {
 struct method_table *method_table_create(
     const struct rpc_service *const *services, size_t count);
 void method_table_destroy(struct method_table *table); /* accepts NULL */
+
+/* How many methods it has. */
+size_t method_table_count(const struct method_table *table);
 
 /* NULL when there is no such method. */
 const struct method_entry *method_table_find(const struct method_table *table,

@@ -38,6 +38,7 @@ static void fill_options(struct rpc_server_options *o)
     default_to(&o->drain_ms, 30000);
     default_to(&o->unary_ms_max, 60000);
     default_to(&o->queue_delay_ms_max, 1000);
+    default_to(&o->admission_delay_ms, 100);
     default_to(&o->handshake_ms, 10000);
     default_to(&o->stall_ms, 30000);
     default_to(&o->idle_ms, 15 * 60 * 1000);

@@ -25,6 +25,8 @@ struct rpc_hooks {
     bool (*ready)(struct rpc_server *server);
 };
 
+enum { RPC_ADMISSION_OFF = UINT32_MAX };
+
 struct rpc_server_options {
     const struct rpc_registry *const *registries; /* NULL-terminated */
     struct rpc_hooks hooks;
@@ -51,6 +53,9 @@ struct rpc_server_options {
     uint32_t drain_notice_ms;
     uint32_t unary_ms_max;       /* 60,000; the longest unary deadline */
     uint32_t queue_delay_ms_max; /* 1,000; a loop slower than this refuses */
+    /* 100: how much later than twice their usual time calls of a method may be
+     * answered before fewer are let in (rpc/admission.h). */
+    uint32_t admission_delay_ms;
 
     /* Token buckets over all unary methods, besides those of single methods.
      * Here 0 means none. */

@@ -10,6 +10,7 @@
 
 /* The server as the files of rpc/ see it. */
 
+struct admission;
 struct call_state;
 struct health_watch;
 struct method_table;
@@ -34,7 +35,8 @@ struct rpc_worker {
     struct rpc_net_worker *net;
     uint32_t calls_in_flight; /* tails and tasks are not counted */
     uint32_t calls_in_flight_max;
-    uint64_t memory_bytes; /* bodies, queues and arenas of this loop */
+    struct admission *admissions; /* by method_entry.index */
+    uint64_t memory_bytes;        /* bodies, queues and arenas of this loop */
     uint64_t memory_bytes_max;
     struct loop_timer tick; /* once a second; often while draining */
     int64_t drain_end_us;

@@ -6,6 +6,7 @@
  * aborted: drain_ms have passed, what is left is ended with UNAVAILABLE.
  * stopping: only background tasks are left; they are cancelled.
  * Each worker walks this way by itself, on its tick. */
+#include "rpc/admission.h"
 #include "rpc/call_state.h"
 #include "rpc/health.h"
 #include "rpc/server_internal.h"
@@ -76,6 +77,7 @@ void rpc_worker_finish(struct rpc_worker *worker)
         arena_destroy(state->call.arena);
         free(state);
     }
+    free(worker->admissions);
     loop_destroy(worker->loop);
 }
 
@@ -92,6 +94,10 @@ rpc_status rpc_worker_start(struct rpc_worker *worker)
     const struct rpc_hooks *hooks = &server->options.hooks;
     if (hooks->loop_start != NULL)
         TRY(hooks->loop_start(server, worker->loop));
+    worker->admissions =
+        calloc(method_table_count(server->methods), sizeof *worker->admissions);
+    if (worker->admissions == NULL)
+        abort();
     if (server->net_ops != NULL)
         TRY(server->net_ops->worker_start(worker));
     if (worker->index == 0)

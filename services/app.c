@@ -108,6 +108,9 @@ struct rpc_server_options app_server_options(struct app *app)
         .age_ms = (uint32_t)config->connection_age_ms,
         .age_grace_ms = (uint32_t)config->connection_age_grace_ms,
         .calls_in_flight_max = (uint32_t)config->calls_in_flight,
+        .admission_delay_ms = config->admission_delay_ms == 0
+                                  ? RPC_ADMISSION_OFF
+                                  : (uint32_t)config->admission_delay_ms,
         .memory_bytes_max = (uint64_t)config->memory_bytes,
         /* 0 would mean the default. */
         .drain_ms = config->drain_ms > 0 ? (uint32_t)config->drain_ms : 1,

@@ -213,6 +213,61 @@ static void more_calls_in_flight_than_allowed_are_refused(void **state)
     here_stop((void **)&t);
 }
 
+static void sleep_at_once(fixture *t, int count, int64_t ms)
+{
+    struct rpc_local *calls[100];
+    SleepRequest req = SLEEP_REQUEST_INIT;
+    req.sleep_ms = ms;
+    for (int i = 0; i < count; i++) {
+        calls[i] = rpc_local_open(t->server, TEST_SLEEP, NULL);
+        rpc_local_send(calls[i], &req);
+        rpc_local_close_send(calls[i]);
+    }
+    for (int i = 0; i < count; i++) {
+        assert_code(rpc_local_reply(calls[i]), RPC_OK);
+        rpc_local_free(calls[i]);
+    }
+}
+
+/* What a slow bottleneck looks like from here: calls that took 1 ms while few
+ * ran take 200 when many do. */
+static void when_calls_become_slow_fewer_are_let_in(void **state)
+{
+    (void)state;
+    fixture *t = here_start((struct rpc_server_options){0});
+    for (int i = 0; i < 20; i++)
+        sleep_at_once(t, 1, 1);
+    sleep_at_once(t, 100, 200);
+    sleep_at_once(t, 100, 200);
+    struct rpc_local *running[100];
+    SleepRequest req = SLEEP_REQUEST_INIT;
+    req.sleep_ms = 60000;
+    int count = 0;
+    for (; count < 100; count++) {
+        running[count] = rpc_local_open(t->server, TEST_SLEEP, NULL);
+        rpc_local_send(running[count], &req);
+        rpc_local_close_send(running[count]);
+        if (!rpc_local_is_open(running[count]))
+            break;
+    }
+    assert_in_range(count, 70, 90); /* four fifths of those that were slow */
+    struct rpc_reply refused = rpc_local_reply(running[count]);
+    assert_code(refused, RPC_RESOURCE_EXHAUSTED);
+    const Google__Rpc__RetryInfo *retry =
+        here_detail(t, refused, &google__rpc__retry_info__descriptor);
+    assert_non_null(retry);
+    int64_t retry_ms = retry->retry_delay->seconds * 1000 +
+                       retry->retry_delay->nanos / 1000000;
+    assert_in_range(retry_ms, 500, 1500);
+    const Google__Rpc__ErrorInfo *info =
+        here_detail(t, refused, &google__rpc__error_info__descriptor);
+    assert_string_equal(info->reason, "OVERLOADED");
+    assert_code(here_echo(t, "another method"), RPC_OK);
+    for (int i = 0; i <= count; i++)
+        rpc_local_free(running[i]);
+    here_stop((void **)&t);
+}
+
 static void a_request_beyond_the_memory_budget_is_refused(void **state)
 {
     (void)state;
@@ -244,6 +299,7 @@ int main(void)
         cmocka_unit_test(behind_a_proxy_each_client_has_its_own_bucket),
         cmocka_unit_test(without_proxies_the_header_is_not_believed),
         cmocka_unit_test(more_calls_in_flight_than_allowed_are_refused),
+        cmocka_unit_test(when_calls_become_slow_fewer_are_let_in),
         cmocka_unit_test(a_request_beyond_the_memory_budget_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
