@@ -1,4 +1,4 @@
-/* gRPC on an HTTP/2 stream: a transport of calls.
+/* gRPC on a stream of HTTP/2: a transport of calls.
  *
  *   request    HEADERS, then { flag(1) size(4) message }..., END_STREAM
  *   response   HEADERS, then the same, then trailers with grpc-status
@@ -18,7 +18,7 @@ static struct grpc_stream *of_transport(struct rpc_transport *transport)
     return (struct grpc_stream *)transport;
 }
 
-static struct grpc_stream *of_h2(struct h2_stream *stream)
+static struct grpc_stream *of_http(struct http_stream *stream)
 {
     return (struct grpc_stream *)stream;
 }
@@ -29,16 +29,17 @@ static void send_headers(struct rpc_transport *transport,
                          const struct rpc_field *headers)
 {
     struct grpc_stream *stream = of_transport(transport);
-    if (stream->h2.is_finished)
+    if (stream->http.is_finished)
         return;
-    struct grpc_block *block = grpc_build_headers(stream, headers);
-    h2_respond(&stream->h2, block->fields, block->count, true);
-    pool_free(h2_pool(&stream->h2), block);
+    struct http_block *block = grpc_build_headers(stream, headers);
+    http_respond(&stream->http, block->fields, block->count, true);
+    pool_free(http_pool(&stream->http), block);
 }
 
 static uint8_t *reserve(struct rpc_transport *transport, size_t size)
 {
-    return h2_reserve(&of_transport(transport)->h2, size + GRPC_PREFIX_BYTES) +
+    return http_reserve(&of_transport(transport)->http,
+                        size + GRPC_PREFIX_BYTES) +
            GRPC_PREFIX_BYTES;
 }
 
@@ -48,7 +49,7 @@ static size_t compress(struct grpc_stream *stream, uint8_t *message,
 {
     const uint8_t *packed;
     size_t packed_size;
-    struct gzip *gzip = stream->h2.conn->net->gzip;
+    struct gzip *gzip = stream->http.conn->net->gzip;
     if (gzip_deflate(gzip, message, size, &packed, &packed_size) != GZIP_DONE)
         return size;
     memcpy(message, packed, packed_size);
@@ -59,9 +60,9 @@ static size_t compress(struct grpc_stream *stream, uint8_t *message,
 static void commit(struct rpc_transport *transport, size_t size)
 {
     struct grpc_stream *stream = of_transport(transport);
-    if (stream->h2.is_finished)
+    if (stream->http.is_finished)
         return;
-    uint8_t *prefix = h2_reserve(&stream->h2, size + GRPC_PREFIX_BYTES);
+    uint8_t *prefix = http_reserve(&stream->http, size + GRPC_PREFIX_BYTES);
     size_t sent_size = size;
     if (stream->out_gzip && size > COMPRESS_BYTES_MIN)
         sent_size = compress(stream, prefix + GRPC_PREFIX_BYTES, size);
@@ -70,17 +71,17 @@ static void commit(struct rpc_transport *transport, size_t size)
     prefix[2] = (uint8_t)(sent_size >> 16);
     prefix[3] = (uint8_t)(sent_size >> 8);
     prefix[4] = (uint8_t)sent_size;
-    h2_commit(&stream->h2, sent_size + GRPC_PREFIX_BYTES);
+    http_commit(&stream->http, sent_size + GRPC_PREFIX_BYTES);
 }
 
 static size_t queued(const struct rpc_transport *transport)
 {
-    return h2_queued(&((const struct grpc_stream *)transport)->h2);
+    return http_queued(&((const struct grpc_stream *)transport)->http);
 }
 
 static void consumed(struct rpc_transport *transport, size_t window_bytes)
 {
-    h2_consumed(&of_transport(transport)->h2, window_bytes);
+    http_consumed(&of_transport(transport)->http, window_bytes);
 }
 
 static bool is_plain_ok(const struct rpc_answer *answer)
@@ -93,19 +94,19 @@ static void finish(struct rpc_transport *transport,
 {
     struct grpc_stream *stream = of_transport(transport);
     stream->is_broken = true;
-    if (stream->h2.is_finished)
+    if (stream->http.is_finished)
         return;
-    if (stream->h2.is_responded) {
+    if (stream->http.is_responded) {
         if (stream->is_web || !is_plain_ok(answer))
             stream->trailers = grpc_build_trailers(stream, answer);
         if (stream->is_web)
             grpc_append_trailers(stream, stream->trailers);
-        h2_end_body(&stream->h2);
+        http_end_body(&stream->http);
         return;
     }
-    struct grpc_block *block = grpc_build_trailers_only(stream, answer);
-    h2_respond(&stream->h2, block->fields, block->count, false);
-    pool_free(h2_pool(&stream->h2), block);
+    struct http_block *block = grpc_build_trailers_only(stream, answer);
+    http_respond(&stream->http, block->fields, block->count, false);
+    pool_free(http_pool(&stream->http), block);
 }
 
 const struct rpc_transport_ops grpc_ops = {
@@ -118,66 +119,68 @@ const struct rpc_transport_ops grpc_ops = {
     .finish = finish,
 };
 
-/* --- what the stream asks for: struct h2_wire --- */
+/* --- what the stream asks for: struct http_wire --- */
 
-static void request(struct h2_stream *h2, const struct h2_fields *fields)
+static void request(struct http_stream *http, const struct http_fields *fields)
 {
-    grpc_request(of_h2(h2), fields);
+    grpc_request(of_http(http), fields);
 }
 
-static void web_request(struct h2_stream *h2, const struct h2_fields *fields)
+static void web_request(struct http_stream *http,
+                        const struct http_fields *fields)
 {
-    of_h2(h2)->is_web = true;
-    grpc_request(of_h2(h2), fields);
+    of_http(http)->is_web = true;
+    grpc_request(of_http(http), fields);
 }
 
-static void data(struct h2_stream *h2, const uint8_t *bytes, size_t size)
+static void data(struct http_stream *http, const uint8_t *bytes, size_t size)
 {
-    grpc_receive(of_h2(h2), bytes, size);
+    grpc_receive(of_http(http), bytes, size);
 }
 
-static void half_closed(struct h2_stream *h2)
+static void half_closed(struct http_stream *http)
 {
-    grpc_half_closed(of_h2(h2));
+    grpc_half_closed(of_http(http));
 }
 
-static void drained(struct h2_stream *h2)
+static void drained(struct http_stream *http)
 {
-    struct grpc_stream *stream = of_h2(h2);
+    struct grpc_stream *stream = of_http(http);
     if (stream->trailers == NULL)
-        h2_send_trailers(h2, &grpc_status_ok, 1);
+        http_send_trailers(http, &grpc_status_ok, 1);
     else
-        h2_send_trailers(h2, stream->trailers->fields, stream->trailers->count);
-    pool_free(h2_pool(h2), stream->trailers);
+        http_send_trailers(http, stream->trailers->fields,
+                           stream->trailers->count);
+    pool_free(http_pool(http), stream->trailers);
     stream->trailers = NULL;
 }
 
-static void writable(struct h2_stream *h2)
+static void writable(struct http_stream *http)
 {
-    rpc_transport_writable(&h2->transport);
+    rpc_transport_writable(&http->transport);
 }
 
-static void closed(struct h2_stream *h2)
+static void closed(struct http_stream *http)
 {
-    struct grpc_stream *stream = of_h2(h2);
+    struct grpc_stream *stream = of_http(http);
     stream->is_broken = true;
-    h2->is_finished = true;
+    http->is_finished = true;
     grpc_drop_message(stream);
-    pool_free(h2_pool(h2), stream->trailers);
-    pool_free(h2_pool(h2), stream->origin);
-    rpc_transport_lost(&h2->transport, RPC_CANCELLED,
-                       h2->conn->stage == CONN_TALKING
+    pool_free(http_pool(http), stream->trailers);
+    pool_free(http_pool(http), stream->origin);
+    rpc_transport_lost(&http->transport, RPC_CANCELLED,
+                       http->conn->stage == CONN_TALKING
                            ? "the client has cancelled the call"
                            : "the connection was lost");
 }
 
-static struct rpc_call *running_call(const struct h2_stream *h2)
+static struct rpc_call *running_call(const struct http_stream *http)
 {
-    struct rpc_call *call = h2->transport.call;
+    struct rpc_call *call = http->transport.call;
     return call != NULL && call->co != NULL ? call : NULL;
 }
 
-const struct h2_wire grpc_wire = {
+const struct http_wire grpc_wire = {
     .request = request,
     .data = data,
     .half_closed = half_closed,
@@ -189,7 +192,7 @@ const struct h2_wire grpc_wire = {
 };
 
 /* The body ends the stream: its last frame has the trailers. */
-const struct h2_wire grpc_web_wire = {
+const struct http_wire grpc_web_wire = {
     .request = web_request,
     .data = data,
     .half_closed = half_closed,

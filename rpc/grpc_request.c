@@ -16,7 +16,7 @@ enum {
 
 static struct rpc_worker *worker_of(const struct grpc_stream *stream)
 {
-    return stream->h2.conn->net->worker;
+    return http_worker(&stream->http);
 }
 
 /* --- the request's headers --- */
@@ -38,7 +38,7 @@ static bool lists(const char *list, const char *word)
 }
 
 static rpc_status read_timeout(struct rpc_head *head,
-                               const struct h2_field *field)
+                               const struct http_field *field)
 {
     if (!metadata_parse_timeout(field->value, field->value_size,
                                 &head->timeout_us))
@@ -47,7 +47,7 @@ static rpc_status read_timeout(struct rpc_head *head,
 }
 
 static rpc_status read_encoding(struct grpc_stream *stream,
-                                const struct h2_field *field)
+                                const struct http_field *field)
 {
     stream->tells_accepts = true;
     stream->in_gzip = strcmp(field->value, "gzip") == 0;
@@ -58,7 +58,7 @@ static rpc_status read_encoding(struct grpc_stream *stream,
     return fine;
 }
 
-static void add_text(struct grpc_stream *stream, const struct h2_field *field)
+static void add_text(struct grpc_stream *stream, const struct http_field *field)
 {
     const char *value = field->value;
     size_t size = field->value_size;
@@ -68,7 +68,7 @@ static void add_text(struct grpc_stream *stream, const struct h2_field *field)
     }
     while (size > 0 && (value[size - 1] == ' ' || value[size - 1] == '\t'))
         size--;
-    rpc_transport_add_metadata(&stream->h2.transport, field->name,
+    rpc_transport_add_metadata(&stream->http.transport, field->name,
                                field->name_size, value, size);
 }
 
@@ -77,9 +77,9 @@ static const rpc_status metadata_too_large = {
 
 /* A comma stands for one more field, and each field has a copy of the name: 4
  * KB of name and commas would become 4 MB. */
-static bool may_join(struct grpc_stream *stream, const struct h2_field *field)
+static bool may_join(struct grpc_stream *stream, const struct http_field *field)
 {
-    stream->joined_bytes += field->name_size + H2_FIELD_OVERHEAD_BYTES;
+    stream->joined_bytes += field->name_size + HTTP_FIELD_OVERHEAD_BYTES;
     return stream->joined_bytes <=
            worker_of(stream)->server->options.header_bytes_max;
 }
@@ -87,7 +87,7 @@ static bool may_join(struct grpc_stream *stream, const struct h2_field *field)
 /* Several values may come as one, joined by commas; each is checked here, so
  * that whoever reads it later cannot fail. */
 static rpc_status add_values(struct grpc_stream *stream,
-                             const struct h2_field *field, char *scratch)
+                             const struct http_field *field, char *scratch)
 {
     const char *value = field->value;
     for (;;) {
@@ -95,7 +95,7 @@ static rpc_status add_values(struct grpc_stream *stream,
         size_t count;
         if (!metadata_decode_base64(scratch, &count, value, size))
             return (rpc_status){RPC_INTERNAL, "binary metadata is not base64"};
-        rpc_transport_add_metadata(&stream->h2.transport, field->name,
+        rpc_transport_add_metadata(&stream->http.transport, field->name,
                                    field->name_size, value, size);
         if (value[size] == '\0')
             return fine;
@@ -106,9 +106,9 @@ static rpc_status add_values(struct grpc_stream *stream,
 }
 
 static rpc_status add_binary(struct grpc_stream *stream,
-                             const struct h2_field *field)
+                             const struct http_field *field)
 {
-    struct pool *pool = h2_pool(&stream->h2);
+    struct pool *pool = http_pool(&stream->http);
     char *scratch = pool_alloc(pool, field->value_size + 1);
     rpc_status status = add_values(stream, field, scratch);
     pool_free(pool, scratch);
@@ -116,41 +116,42 @@ static rpc_status add_binary(struct grpc_stream *stream,
 }
 
 /* Names that speak of the wire and not to the application. */
-static bool is_of_the_wire(const struct h2_field *field)
+static bool is_of_the_wire(const struct http_field *field)
 {
-    return field->name[0] == ':' || h2_field_is(field, "te") ||
-           h2_field_is(field, "content-length") || h2_field_is(field, "host") ||
-           h2_field_is(field, "grpc-message") ||
-           h2_field_is(field, "grpc-status") ||
-           h2_field_is(field, "grpc-status-details-bin");
+    return field->name[0] == ':' || http_field_is(field, "te") ||
+           http_field_is(field, "content-length") ||
+           http_field_is(field, "host") ||
+           http_field_is(field, "grpc-message") ||
+           http_field_is(field, "grpc-status") ||
+           http_field_is(field, "grpc-status-details-bin");
 }
 
 static rpc_status read_field(struct grpc_stream *stream, struct rpc_head *head,
-                             const struct h2_field *field)
+                             const struct http_field *field)
 {
-    if (h2_field_is(field, ":path")) {
-        head->path = arena_strndup(stream->h2.transport.call->arena,
+    if (http_field_is(field, ":path")) {
+        head->path = arena_strndup(stream->http.transport.call->arena,
                                    field->value, field->value_size);
         head->path_size = field->value_size;
         return fine;
     }
-    if (h2_field_is(field, "content-type")) {
+    if (http_field_is(field, "content-type")) {
         stream->says_proto =
             field->value_size > 16 && strstr(field->value, "+proto") != NULL;
         return fine;
     }
     if (stream->is_web && stream->origin == NULL &&
-        h2_field_is(field, "origin")) {
+        http_field_is(field, "origin")) {
         stream->origin =
-            pool_alloc(h2_pool(&stream->h2), field->value_size + 1);
+            pool_alloc(http_pool(&stream->http), field->value_size + 1);
         memcpy(stream->origin, field->value, field->value_size + 1);
         return fine;
     }
-    if (h2_field_is(field, "grpc-timeout"))
+    if (http_field_is(field, "grpc-timeout"))
         return read_timeout(head, field);
-    if (h2_field_is(field, "grpc-encoding"))
+    if (http_field_is(field, "grpc-encoding"))
         return read_encoding(stream, field);
-    if (h2_field_is(field, "grpc-accept-encoding")) {
+    if (http_field_is(field, "grpc-accept-encoding")) {
         stream->tells_accepts = true;
         stream->out_gzip = lists(field->value, "gzip");
         return fine;
@@ -164,7 +165,7 @@ static rpc_status read_field(struct grpc_stream *stream, struct rpc_head *head,
 }
 
 static rpc_status read_fields(struct grpc_stream *stream, struct rpc_head *head,
-                              const struct h2_fields *fields)
+                              const struct http_fields *fields)
 {
     rpc_status first = fine;
     for (size_t i = 0; i < fields->count; i++) {
@@ -177,20 +178,20 @@ static rpc_status read_fields(struct grpc_stream *stream, struct rpc_head *head,
     return first;
 }
 
-void grpc_request(struct grpc_stream *stream, const struct h2_fields *fields)
+void grpc_request(struct grpc_stream *stream, const struct http_fields *fields)
 {
-    struct h2_stream *h2 = &stream->h2;
-    h2->transport.ops = &grpc_ops;
+    struct http_stream *http = &stream->http;
+    http->transport.ops = &grpc_ops;
     struct rpc_head *head =
-        rpc_transport_begin(&h2->transport, worker_of(stream));
+        rpc_transport_begin(&http->transport, worker_of(stream));
     head->path = "";
-    head->peer = arena_strdup(h2->transport.call->arena, h2->conn->peer);
-    head->peer_key = h2->conn->key;
+    head->peer = arena_strdup(http->transport.call->arena, http->conn->peer);
+    head->peer_key = http->conn->key;
     rpc_status status = read_fields(stream, head, fields);
     if (status.code != RPC_OK)
-        rpc_transport_fail(&h2->transport, status.code, status.message);
+        rpc_transport_fail(&http->transport, status.code, status.message);
     else
-        rpc_transport_open(&h2->transport);
+        rpc_transport_open(&http->transport);
 }
 
 /* --- the request's messages --- */
@@ -198,14 +199,14 @@ void grpc_request(struct grpc_stream *stream, const struct h2_fields *fields)
 static void fail(struct grpc_stream *stream, rpc_code code, const char *message)
 {
     stream->is_broken = true;
-    rpc_transport_fail(&stream->h2.transport, code, message);
+    rpc_transport_fail(&stream->http.transport, code, message);
 }
 
 static void fail_too_large(struct grpc_stream *stream)
 {
     char text[80];
     snprintf(text, sizeof text, "a request message may have at most %zu bytes",
-             rpc_transport_message_bytes_max(&stream->h2.transport));
+             rpc_transport_message_bytes_max(&stream->http.transport));
     fail(stream, RPC_RESOURCE_EXHAUSTED, text);
 }
 
@@ -215,7 +216,7 @@ static void withhold(struct grpc_stream *stream, size_t bytes)
 {
     size_t withheld = stream->withheld_bytes + bytes;
     if (withheld > WITHHELD_BYTES_MAX) {
-        h2_consumed(&stream->h2, withheld - WITHHELD_BYTES_MAX);
+        http_consumed(&stream->http, withheld - WITHHELD_BYTES_MAX);
         withheld = WITHHELD_BYTES_MAX;
     }
     stream->withheld_bytes = (uint32_t)withheld;
@@ -224,7 +225,7 @@ static void withhold(struct grpc_stream *stream, size_t bytes)
 void grpc_drop_message(struct grpc_stream *stream)
 {
     rpc_worker_give_memory(worker_of(stream), stream->message_capacity);
-    pool_free(h2_pool(&stream->h2), stream->message);
+    pool_free(http_pool(&stream->http), stream->message);
     stream->message = NULL;
     stream->message_capacity = stream->message_have = 0;
 }
@@ -243,7 +244,7 @@ static bool message_grow(struct grpc_stream *stream, uint32_t needed)
                                 capacity - stream->message_capacity))
         return false;
     stream->message =
-        pool_realloc(h2_pool(&stream->h2), stream->message, capacity);
+        pool_realloc(http_pool(&stream->http), stream->message, capacity);
     stream->message_capacity = capacity;
     return true;
 }
@@ -253,18 +254,18 @@ static void hand_over(struct grpc_stream *stream, const uint8_t *bytes,
 {
     size_t window_bytes = stream->withheld_bytes;
     stream->withheld_bytes = 0;
-    rpc_transport_message(&stream->h2.transport, bytes, size, window_bytes);
+    rpc_transport_message(&stream->http.transport, bytes, size, window_bytes);
 }
 
 static void inflate(struct grpc_stream *stream, const uint8_t *bytes,
                     size_t size)
 {
-    struct gzip *gzip = stream->h2.conn->net->gzip;
+    struct gzip *gzip = stream->http.conn->net->gzip;
     const uint8_t *out;
     size_t out_size;
     gzip_result result =
         gzip_inflate(gzip, bytes, size,
-                     rpc_transport_message_bytes_max(&stream->h2.transport),
+                     rpc_transport_message_bytes_max(&stream->http.transport),
                      &out, &out_size);
     if (result == GZIP_DONE)
         hand_over(stream, out, out_size);
@@ -281,7 +282,7 @@ static void deliver(struct grpc_stream *stream, const uint8_t *bytes,
                     size_t size)
 {
     stream->prefix_size = 0;
-    guard_message_received(&stream->h2.conn->guard);
+    http_message_received(&stream->http);
     if (stream->prefix[0] == 1)
         inflate(stream, bytes, size);
     else
@@ -304,7 +305,7 @@ static void begin_message(struct grpc_stream *stream)
         fail(stream, RPC_INTERNAL,
              "a message is compressed, but there is no grpc-encoding");
     else if (stream->message_size >
-             rpc_transport_message_bytes_max(&stream->h2.transport))
+             rpc_transport_message_bytes_max(&stream->http.transport))
         fail_too_large(stream);
     else if (stream->message_size == 0)
         deliver(stream, (const uint8_t *)"", 0);
@@ -358,7 +359,7 @@ void grpc_receive(struct grpc_stream *stream, const uint8_t *bytes, size_t size)
         bytes += used;
         size -= used;
     }
-    h2_consumed(&stream->h2, size);
+    http_consumed(&stream->http, size);
 }
 
 void grpc_half_closed(struct grpc_stream *stream)
@@ -368,5 +369,5 @@ void grpc_half_closed(struct grpc_stream *stream)
     if (stream->prefix_size > 0)
         fail(stream, RPC_INTERNAL, "the request ends within a message");
     else
-        rpc_transport_half_close(&stream->h2.transport);
+        rpc_transport_half_close(&stream->http.transport);
 }

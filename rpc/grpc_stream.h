@@ -1,9 +1,10 @@
 #ifndef PRBAL_RPC_GRPC_STREAM_H
 #define PRBAL_RPC_GRPC_STREAM_H
 
+#include "rpc/http_block.h"
 #include "rpc/wire.h"
 
-/* A gRPC or gRPC-Web call on an HTTP/2 stream, as its three files see it:
+/* A gRPC or gRPC-Web call on a stream of HTTP, as its three files see it:
  *
  *   rpc/grpc_request.c    what comes in: header fields, messages
  *   rpc/grpc_response.c   the header blocks that go out
@@ -11,18 +12,8 @@
 
 enum { GRPC_PREFIX_BYTES = 5 };
 
-/* Header fields for nghttp2, with the texts they point at, as one object of the
- * loop's pool. */
-struct grpc_block {
-    size_t count;
-    size_t capacity;
-    size_t list_bytes; /* as RFC 9113 6.5.2 counts */
-    char *text;        /* where the next text goes */
-    nghttp2_nv fields[];
-};
-
 struct grpc_stream {
-    struct h2_stream h2; /* first */
+    struct http_stream http; /* first */
 
     /* The message that is arriving. */
     uint8_t prefix[GRPC_PREFIX_BYTES];
@@ -39,24 +30,24 @@ struct grpc_stream {
     bool says_proto;             /* content-type ended in +proto */
     bool is_web;                 /* gRPC-Web: trailers go into the body */
     char *origin;                /* of the calling page; the loop's pool */
-    struct grpc_block *trailers; /* NULL: grpc-status 0 and nothing else */
+    struct http_block *trailers; /* NULL: grpc-status 0 and nothing else */
 };
 
 /* Response headers; trailers; and both as one, for when there is no body. */
-struct grpc_block *grpc_build_headers(const struct grpc_stream *stream,
+struct http_block *grpc_build_headers(const struct grpc_stream *stream,
                                       const struct rpc_field *headers);
-struct grpc_block *grpc_build_trailers(const struct grpc_stream *stream,
+struct http_block *grpc_build_trailers(const struct grpc_stream *stream,
                                        const struct rpc_answer *answer);
-struct grpc_block *grpc_build_trailers_only(const struct grpc_stream *stream,
+struct http_block *grpc_build_trailers_only(const struct grpc_stream *stream,
                                             const struct rpc_answer *answer);
-extern const nghttp2_nv grpc_status_ok;
+extern const struct http_header grpc_status_ok;
 
 /* Adds trailers to the body as gRPC-Web has them: one more frame. */
 void grpc_append_trailers(struct grpc_stream *stream,
-                          const struct grpc_block *trailers);
+                          const struct http_block *trailers);
 
 /* Begins the call and passes the gate, or answers why not. */
-void grpc_request(struct grpc_stream *stream, const struct h2_fields *fields);
+void grpc_request(struct grpc_stream *stream, const struct http_fields *fields);
 void grpc_receive(struct grpc_stream *stream, const uint8_t *bytes,
                   size_t size);
 void grpc_half_closed(struct grpc_stream *stream);

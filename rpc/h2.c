@@ -24,8 +24,6 @@ enum {
     OUTBOUND_FRAMES_MAX = 1000,
     /* How long the last streams may take to arrive when draining. */
     DRAIN_NOTICE_US = 1000000,
-    /* How long the answers of calls that were ended may take to go out. */
-    FAREWELL_US = 1000000,
 };
 
 /* Tells the drain's PING from the keepalive's. */
@@ -43,7 +41,7 @@ static int on_begin_headers(nghttp2_session *session,
 {
     (void)session;
     struct conn *conn = user;
-    conn->fields = h2_fields_take(conn);
+    conn->fields = http_fields_take(conn);
     conn->fields->is_request = frame->headers.cat == NGHTTP2_HCAT_REQUEST;
     return 0;
 }
@@ -58,15 +56,15 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame,
     (void)frame;
     (void)flags;
     struct conn *conn = user;
-    struct h2_fields *fields = conn->fields;
-    fields->list_bytes += name_size + value_size + H2_FIELD_OVERHEAD_BYTES;
-    if (fields->list_bytes > H2_HEADER_BYTES_FATAL ||
-        ++fields->seen > H2_FIELDS_MAX)
+    struct http_fields *fields = conn->fields;
+    fields->list_bytes += name_size + value_size + HTTP_FIELD_OVERHEAD_BYTES;
+    if (fields->list_bytes > HTTP_HEADER_BYTES_FATAL ||
+        ++fields->seen > HTTP_FIELDS_MAX)
         return NGHTTP2_ERR_CALLBACK_FAILURE;
     if (fields->list_bytes > conn_options(conn)->header_bytes_max)
         fields->is_too_large = true;
     else if (fields->is_request)
-        h2_fields_add(fields, name, name_size, value, value_size);
+        http_fields_add(fields, name, name_size, value, value_size);
     return 0;
 }
 
@@ -90,21 +88,16 @@ static void on_request(struct conn *conn, const nghttp2_frame *frame)
         return;
     }
     struct h2_stream *stream =
-        h2_stream_create(conn, wire_choose(conn, conn->fields), id);
-    stream->is_remote_closed = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
-    stream->progress_us = conn_now_us(conn);
-    stream->wire->request(stream, conn->fields);
-    if (stream->is_remote_closed)
-        stream->wire->half_closed(stream);
+        h2_stream_create(conn, wire_choose(conn, &h2_ops, conn->fields), id);
+    http_begin(h2_http(stream), conn->fields,
+               (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0);
 }
 
 static void on_end_stream(struct conn *conn, int32_t id)
 {
     struct h2_stream *stream = stream_find(conn, id);
-    if (stream == NULL || stream->is_remote_closed)
-        return;
-    stream->is_remote_closed = true;
-    stream->wire->half_closed(stream);
+    if (stream != NULL)
+        http_half_close(h2_http(stream));
 }
 
 static void on_headers_end(struct conn *conn, const nghttp2_frame *frame)
@@ -113,7 +106,7 @@ static void on_headers_end(struct conn *conn, const nghttp2_frame *frame)
         on_request(conn, frame);
     else if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM)
         on_end_stream(conn, frame->hd.stream_id);
-    h2_fields_give(conn);
+    http_fields_give(conn);
 }
 
 static void drain_finally(struct conn *conn);
@@ -163,7 +156,7 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id,
     h2_check(nghttp2_session_consume_connection(session, size));
     struct h2_stream *stream = stream_find(conn, id);
     if (stream != NULL)
-        stream->wire->data(stream, bytes, size);
+        h2_http(stream)->wire->data(h2_http(stream), bytes, size);
     return 0;
 }
 
@@ -199,8 +192,8 @@ static void on_answered(struct conn *conn, int32_t id)
     struct h2_stream *stream = stream_find(conn, id);
     if (stream == NULL)
         return;
-    stream->is_finished = true;
-    if (!stream->is_remote_closed)
+    h2_http(stream)->is_finished = true;
+    if (!h2_http(stream)->is_remote_closed)
         h2_check(nghttp2_submit_rst_stream(conn->session, NGHTTP2_FLAG_NONE, id,
                                            NGHTTP2_NO_ERROR));
 }
@@ -310,7 +303,7 @@ void h2_worker_start(struct rpc_net_worker *net)
 
 void h2_worker_stop(struct rpc_net_worker *net)
 {
-    h2_fields_free(net->pool, net->spare_fields);
+    http_fields_free(net->pool, net->spare_fields);
     nghttp2_session_callbacks_del(net->callbacks);
     nghttp2_option_del(net->option);
 }
@@ -348,7 +341,7 @@ void h2_close(struct conn *conn)
 {
     while (conn->streams != NULL)
         h2_stream_destroy(conn->streams);
-    h2_fields_free(conn->net->pool, conn->fields);
+    http_fields_free(conn->net->pool, conn->fields);
     conn->fields = NULL;
     nghttp2_session_del(conn->session);
     conn->session = NULL;
@@ -441,18 +434,9 @@ void h2_drain_begin(struct conn *conn, const char *reason)
     conn_mark_dirty(conn);
 }
 
-static void tell_calls(struct conn *conn)
-{
-    for (struct h2_stream *s = conn->streams, *next; s != NULL; s = next) {
-        next = s->next;
-        rpc_transport_drain(&s->transport);
-    }
-}
-
 static void drain_finally(struct conn *conn)
 {
     conn->drain = H2_LEAVING;
-    tell_calls(conn);
     h2_check(nghttp2_submit_goaway(
         conn->session, NGHTTP2_FLAG_NONE,
         nghttp2_session_get_last_proc_stream_id(conn->session),
@@ -475,9 +459,10 @@ static void reset_stalled(struct conn *conn, int64_t at_us)
 {
     for (struct h2_stream *s = conn->streams, *next; s != NULL; s = next) {
         next = s->next;
-        bool is_call = s->transport.ops != NULL;
-        if ((h2_queued(s) > 0 || !is_call) &&
-            is_overdue(s->progress_us, conn_options(conn)->stall_ms, at_us))
+        const struct http_stream *http = h2_http(s);
+        bool is_call = http->transport.ops != NULL;
+        if ((http_queued(http) > 0 || !is_call) &&
+            is_overdue(http->progress_us, conn_options(conn)->stall_ms, at_us))
             h2_reset(s, NGHTTP2_CANCEL);
     }
 }
@@ -499,47 +484,13 @@ static void keep_alive(struct conn *conn, int64_t at_us)
     conn_mark_dirty(conn);
 }
 
-/* The peer hears why, and may try again on another connection. */
-static void end_calls(struct conn *conn)
-{
-    for (struct h2_stream *s = conn->streams, *next; s != NULL; s = next) {
-        next = s->next;
-        if (s->transport.ops != NULL)
-            rpc_transport_fail(&s->transport, RPC_UNAVAILABLE,
-                               "the connection is too old; use another");
-    }
-}
-
-/* A connection that was told to go stays for its grace, and its calls' last
- * words; a server that drains has a deadline of its own. */
-static void end_overstayed(struct conn *conn, int64_t at_us)
-{
-    int64_t stayed_us = at_us - conn->drain_us;
-    int64_t grace_us = (int64_t)conn_options(conn)->age_grace_ms * 1000;
-    if (conn->drain != H2_LEAVING || conn->net->draining ||
-        stayed_us < grace_us)
-        return;
-    if (!conn->is_overstayed) {
-        conn->is_overstayed = true;
-        net_count_ended("max_age_grace", conn->peer);
-        end_calls(conn);
-    } else if (stayed_us >= grace_us + FAREWELL_US) {
-        conn_close(conn);
-    }
-}
-
 void h2_sweep(struct conn *conn, int64_t at_us)
 {
-    end_overstayed(conn, at_us);
-    if (conn->stage == CONN_CLOSED)
-        return;
     if (conn->drain == H2_NOTICED && at_us - conn->drain_us >= DRAIN_NOTICE_US)
         drain_finally(conn);
     if (conn->stream_count == 0 &&
         is_overdue(conn->idle_us, conn_options(conn)->idle_ms, at_us))
         h2_drain_begin(conn, "max_idle");
-    if (at_us >= conn->aged_us)
-        h2_drain_begin(conn, "max_age");
     if (!conn->is_blocked)
         reset_stalled(conn, at_us);
     keep_alive(conn, at_us);

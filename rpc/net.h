@@ -18,13 +18,14 @@
  *   rpc/listener.c   addresses, accepting, the caps on connections
  *   rpc/conn.c       one socket: bytes in, bytes out, TLS, its time limits
  *   rpc/h2.c         one nghttp2 session: frames, streams, GOAWAY, pings
- *   rpc/grpc.c       one stream: gRPC's headers, messages and trailers
+ *   rpc/http.c       one exchange, whatever the version of HTTP (rpc/http.h)
+ *   rpc/grpc.c       a wire on it: gRPC's headers, messages and trailers
  *
  * Each file knows the one below it and talks to the one above through few
  * functions.  rpc/grpc.c is a transport (rpc/transport.h). */
 
 struct conn;
-struct h2_fields;
+struct http_fields;
 
 /* Why a connection was not taken, or was ended by us: a literal of few words
  * joined by "_".  For the metrics and, at debug level, the log. */
@@ -48,7 +49,7 @@ struct rpc_net_worker {
     nghttp2_session_callbacks *callbacks;
     nghttp2_option *option;
     nghttp2_mem memory;
-    struct h2_fields *spare_fields;
+    struct http_fields *spare_fields;
 
     /* Shared by all connections: an idle one owns no buffers. */
     uint8_t *input;

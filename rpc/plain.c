@@ -5,14 +5,14 @@
 
 #include <string.h>
 
-static bool is(const struct h2_field *field, const char *value)
+static bool is(const struct http_field *field, const char *value)
 {
     return field != NULL && strcmp(field->value, value) == 0;
 }
 
 /* `type` alone, with "+proto", or with parameters; a longer word is another
  * protocol. */
-static bool is_type(const struct h2_field *content_type, const char *type)
+static bool is_type(const struct http_field *content_type, const char *type)
 {
     size_t size = strlen(type);
     if (content_type == NULL || strncmp(content_type->value, type, size) != 0)
@@ -23,32 +23,34 @@ static bool is_type(const struct h2_field *content_type, const char *type)
     return *rest == '\0' || *rest == ';';
 }
 
-static bool is_grpc(const struct h2_fields *fields)
+static bool is_grpc(const struct http_fields *fields)
 {
-    return is_type(h2_field_find(fields, "content-type"), "application/grpc");
+    return is_type(http_field_find(fields, "content-type"), "application/grpc");
 }
 
-static bool is_web(const struct h2_fields *fields)
+static bool is_web(const struct http_fields *fields)
 {
-    return is_type(h2_field_find(fields, "content-type"),
+    return is_type(http_field_find(fields, "content-type"),
                    "application/grpc-web");
 }
 
 /* No origin: no page of another site is behind it. */
-static bool is_allowed(const struct conn *conn, const struct h2_fields *fields)
+static bool is_allowed(const struct conn *conn,
+                       const struct http_fields *fields)
 {
-    const struct h2_field *origin = h2_field_find(fields, "origin");
+    const struct http_field *origin = http_field_find(fields, "origin");
     return origin == NULL ||
            cors_allows(conn_options(conn)->web_origins, origin->value);
 }
 
-const struct h2_wire *wire_choose(const struct conn *conn,
-                                  const struct h2_fields *fields)
+const struct http_wire *wire_choose(const struct conn *conn,
+                                    const struct http_ops *http,
+                                    const struct http_fields *fields)
 {
-    if (!is(h2_field_find(fields, ":method"), "POST"))
+    if (!is(http_field_find(fields, ":method"), "POST"))
         return &plain_wire;
     if (is_grpc(fields))
-        return &grpc_wire;
+        return http->has_trailers ? &grpc_wire : &plain_wire;
     if (conn_options(conn)->web_origins != NULL && is_web(fields) &&
         is_allowed(conn, fields))
         return &grpc_web_wire;
@@ -62,11 +64,11 @@ struct refusal {
 };
 
 struct plain_stream {
-    struct h2_stream h2; /* first */
+    struct http_stream http; /* first */
     const struct refusal *refusal;
 };
 
-static struct plain_stream *plain_of(struct h2_stream *stream)
+static struct plain_stream *plain_of(struct http_stream *stream)
 {
     return (struct plain_stream *)stream;
 }
@@ -75,73 +77,78 @@ static const struct refusal too_large = {
     "431", NULL, "The request's header fields are too large.\n"};
 static const struct refusal not_post = {"405", "13",
                                         "gRPC calls are made with POST.\n"};
+static const struct refusal no_trailers = {
+    "505", NULL,
+    "gRPC needs HTTP/2; over HTTP/1.1 this server speaks gRPC-Web: "
+    "content-type application/grpc-web+proto.\n"};
 static const struct refusal not_grpc = {
     "415", NULL, "This server speaks gRPC: content-type application/grpc.\n"};
 static const struct refusal not_your_page = {
     "403", NULL, "Pages of this origin may not call here.\n"};
 
-static const struct refusal *choose(const struct conn *conn,
-                                    const struct h2_fields *fields)
+static const struct refusal *choose(const struct http_stream *stream,
+                                    const struct http_fields *fields)
 {
     if (fields->is_too_large)
         return &too_large;
     if (is_grpc(fields))
-        return &not_post;
-    if (!is_allowed(conn, fields))
+        return stream->ops->has_trailers ? &not_post : &no_trailers;
+    if (!is_allowed(stream->conn, fields))
         return &not_your_page;
     return &not_grpc;
 }
 
-static nghttp2_nv field(const char *name, const char *value)
+/* Of texts that outlive the connection. */
+static struct http_header field(const char *name, const char *value)
 {
-    return (nghttp2_nv){
-        .name = (uint8_t *)(uintptr_t)name,
-        .value = (uint8_t *)(uintptr_t)value,
-        .namelen = strlen(name),
-        .valuelen = strlen(value),
-        .flags = NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE,
+    return (struct http_header){
+        .name = name,
+        .value = value,
+        .name_size = strlen(name),
+        .value_size = strlen(value),
+        .flags = HTTP_STATIC,
     };
 }
 
 /* A gRPC client reads the status of a response without a body from its
  * headers; a person reads the body. */
-static void refuse(struct h2_stream *stream, const struct refusal *refusal)
+static void refuse(struct http_stream *stream, const struct refusal *refusal)
 {
-    nghttp2_nv answer[3] = {field(":status", refusal->status)};
+    struct http_header answer[3] = {field(":status", refusal->status)};
     if (refusal->grpc_status != NULL) {
         answer[1] = field("content-type", "application/grpc");
         answer[2] = field("grpc-status", refusal->grpc_status);
-        h2_respond(stream, answer, 3, false);
+        http_respond(stream, answer, 3, false);
         return;
     }
     answer[1] = field("content-type", "text/plain; charset=utf-8");
-    h2_respond(stream, answer, 2, true);
+    http_respond(stream, answer, 2, true);
     size_t size = strlen(refusal->sentence);
-    memcpy(h2_reserve(stream, size), refusal->sentence, size);
-    h2_commit(stream, size);
-    h2_end_body(stream);
+    memcpy(http_reserve(stream, size), refusal->sentence, size);
+    http_commit(stream, size);
+    http_end_body(stream);
 }
 
 static bool is_preflight(const struct conn *conn,
-                         const struct h2_fields *fields)
+                         const struct http_fields *fields)
 {
-    return is(h2_field_find(fields, ":method"), "OPTIONS") &&
-           h2_field_find(fields, "origin") != NULL &&
-           h2_field_find(fields, "access-control-request-method") != NULL &&
+    return is(http_field_find(fields, ":method"), "OPTIONS") &&
+           http_field_find(fields, "origin") != NULL &&
+           http_field_find(fields, "access-control-request-method") != NULL &&
            is_allowed(conn, fields);
 }
 
 /* The browser asks before the page's call whether it may.  Headers need no list
  * of ours: what a page sends is checked when it comes. */
-static void answer_preflight(struct h2_stream *stream,
-                             const struct h2_fields *fields)
+static void answer_preflight(struct http_stream *stream,
+                             const struct http_fields *fields)
 {
-    const struct h2_field *headers =
-        h2_field_find(fields, "access-control-request-headers");
-    nghttp2_nv answer[] = {
+    const struct http_field *headers =
+        http_field_find(fields, "access-control-request-headers");
+    struct http_header answer[] = {
         field(":status", "204"),
         field("access-control-allow-origin",
-              h2_field_find(fields, "origin")->value),
+              http_field_find(fields, "origin")->value),
         field("access-control-allow-methods", "POST"),
         field("access-control-allow-headers",
               headers != NULL ? headers->value : "content-type"),
@@ -150,45 +157,46 @@ static void answer_preflight(struct h2_stream *stream,
                       "access-control-request-headers"),
     };
     enum { ORIGIN = 1, HEADERS = 3 };
-    answer[ORIGIN].flags = answer[HEADERS].flags = NGHTTP2_NV_FLAG_NONE;
-    h2_respond(stream, answer, sizeof answer / sizeof answer[0], false);
+    answer[ORIGIN].flags = answer[HEADERS].flags = 0;
+    http_respond(stream, answer, sizeof answer / sizeof answer[0], false);
 }
 
 /* The answer waits for the end of the request, as most HTTP clients do not read
- * before; rpc/h2.c resets those that never come to it. */
-static void request(struct h2_stream *stream, const struct h2_fields *fields)
+ * before; HTTP resets those that never come to it. */
+static void request(struct http_stream *stream,
+                    const struct http_fields *fields)
 {
     if (is_preflight(stream->conn, fields))
         answer_preflight(stream, fields);
     else
-        plain_of(stream)->refusal = choose(stream->conn, fields);
+        plain_of(stream)->refusal = choose(stream, fields);
 }
 
-static void half_closed(struct h2_stream *stream)
+static void half_closed(struct http_stream *stream)
 {
     const struct refusal *refusal = plain_of(stream)->refusal;
     if (refusal != NULL)
         refuse(stream, refusal);
 }
 
-static void data(struct h2_stream *stream, const uint8_t *bytes, size_t size)
+static void data(struct http_stream *stream, const uint8_t *bytes, size_t size)
 {
     (void)bytes;
-    h2_consumed(stream, size);
+    http_consumed(stream, size);
 }
 
-static void nothing(struct h2_stream *stream)
+static void nothing(struct http_stream *stream)
 {
     (void)stream;
 }
 
-static struct rpc_call *no_call(const struct h2_stream *stream)
+static struct rpc_call *no_call(const struct http_stream *stream)
 {
     (void)stream;
     return NULL;
 }
 
-const struct h2_wire plain_wire = {
+const struct http_wire plain_wire = {
     .request = request,
     .data = data,
     .half_closed = half_closed,

@@ -143,7 +143,7 @@ static rpc_status decode_received(struct call_state *state,
     return rpc_validate(&state->call, state->call.method->rules, *message);
 }
 
-static rpc_status receive(struct rpc_in *in, void *message, bool heeds_drain)
+rpc_status rpc_recv(struct rpc_in *in, void *message)
 {
     struct rpc_call *call = &in->state->call;
     ProtobufCMessage **place = message;
@@ -152,18 +152,8 @@ static rpc_status receive(struct rpc_in *in, void *message, bool heeds_drain)
         TRY(rpc_alive(call));
         if (in->first != NULL)
             return decode_received(in->state, place);
-        if (in->half_closed || (heeds_drain && rpc_is_draining(call)))
+        if (in->half_closed)
             return RPC_SUCCESS;
         co_park();
     }
-}
-
-rpc_status rpc_recv(struct rpc_in *in, void *message)
-{
-    return receive(in, message, false);
-}
-
-rpc_status rpc_recv_or_drain(struct rpc_in *in, void *message)
-{
-    return receive(in, message, true);
 }

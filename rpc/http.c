@@ -1,0 +1,122 @@
+/* What the versions of HTTP share: the life of a stream, and its body on the
+ * way out. */
+#include "rpc/http.h"
+
+/* Bodies up to this size are not charged to the memory budget. */
+enum { BODY_BYTES_FREE = 4096 };
+
+/* Small ones are not worth counting.  A full budget does not stop a body: the
+ * gate refuses new calls then. */
+static void body_charge(struct http_stream *stream, size_t capacity)
+{
+    struct rpc_worker *worker = http_worker(stream);
+    size_t charge = capacity > BODY_BYTES_FREE ? capacity : 0;
+    struct http_body *body = &stream->body;
+    if (charge < body->charged_bytes)
+        rpc_worker_give_memory(worker, body->charged_bytes - charge);
+    else if (charge > body->charged_bytes &&
+             !rpc_worker_take_memory(worker, charge - body->charged_bytes))
+        return;
+    body->charged_bytes = charge;
+}
+
+static void body_free(struct http_stream *stream)
+{
+    stream->conn->queued_bytes -= http_queued(stream);
+    body_charge(stream, 0);
+    pool_free(http_pool(stream), stream->body.bytes);
+    stream->body = (struct http_body){0};
+}
+
+static size_t grown_capacity(size_t capacity, size_t needed)
+{
+    if (capacity == 0)
+        return needed;
+    while (capacity < needed)
+        capacity *= 2;
+    return capacity;
+}
+
+uint8_t *http_reserve(struct http_stream *stream, size_t size)
+{
+    struct http_body *body = &stream->body;
+    if (body->start > 0 && body->end + size > body->capacity) {
+        memmove(body->bytes, body->bytes + body->start, http_queued(stream));
+        body->end -= body->start;
+        body->start = 0;
+    }
+    if (body->end + size > body->capacity) {
+        body->capacity = grown_capacity(body->capacity, body->end + size);
+        body_charge(stream, body->capacity);
+        body->bytes =
+            pool_realloc(http_pool(stream), body->bytes, body->capacity);
+    }
+    return body->bytes + body->end;
+}
+
+void http_commit(struct http_stream *stream, size_t size)
+{
+    if (http_queued(stream) == 0)
+        stream->progress_us = conn_now_us(stream->conn);
+    stream->body.end += size;
+    stream->conn->queued_bytes += size;
+    stream->ops->body_changed(stream);
+}
+
+void http_end_body(struct http_stream *stream)
+{
+    stream->is_body_ended = true;
+    stream->ops->body_changed(stream);
+}
+
+void http_stream_init(struct http_stream *stream, struct conn *conn,
+                      const struct http_wire *wire, const struct http_ops *ops)
+{
+    stream->wire = wire;
+    stream->ops = ops;
+    stream->conn = conn;
+    stream->progress_us = conn_now_us(conn);
+}
+
+void http_stream_finish(struct http_stream *stream)
+{
+    stream->is_finished = true;
+    stream->wire->closed(stream);
+    body_free(stream);
+}
+
+void http_begin(struct http_stream *stream, const struct http_fields *fields,
+                bool is_remote_closed)
+{
+    stream->is_remote_closed = is_remote_closed;
+    stream->wire->request(stream, fields);
+    if (is_remote_closed)
+        stream->wire->half_closed(stream);
+}
+
+void http_half_close(struct http_stream *stream)
+{
+    if (stream->is_remote_closed)
+        return;
+    stream->is_remote_closed = true;
+    stream->wire->half_closed(stream);
+}
+
+size_t http_take_body(struct http_stream *stream, uint8_t *bytes, size_t size)
+{
+    struct http_body *body = &stream->body;
+    size_t count = http_queued(stream);
+    if (count > size)
+        count = size;
+    if (count > 0)
+        memcpy(bytes, body->bytes + body->start, count);
+    body->start += count;
+    stream->conn->queued_bytes -= count;
+    stream->progress_us = conn_now_us(stream->conn);
+    if (http_queued(stream) > 0)
+        return count;
+    body_free(stream);
+    if (!stream->is_body_ended)
+        stream->wire->writable(stream);
+    return count;
+}
