@@ -469,6 +469,7 @@ void rpc_transport_message(struct rpc_transport *transport, const void *bytes,
         return;
     }
     transport->ops->consumed(transport, window_bytes);
+    state->was_compressed = transport->was_compressed;
     receive_single(state, bytes, size);
 }
 

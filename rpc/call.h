@@ -105,6 +105,16 @@ void rpc_set_header(struct rpc_call *call, const char *name, const void *value,
 void rpc_set_trailer(struct rpc_call *call, const char *name, const void *value,
                      size_t size);
 
+/* Whether response messages may be compressed from now on; until this is called
+ * they may.  They are when the client accepts an encoding that we have and the
+ * message has compress_bytes_min bytes.  Say no before an answer that holds a
+ * secret beside text of the caller's choice: its length would tell of both. */
+void rpc_set_compression(struct rpc_call *call, bool on);
+
+/* Whether the request message that the handler was given last had come
+ * compressed. */
+bool rpc_was_compressed(const struct rpc_call *call);
+
 /* True once the server is going down: long streams should say goodbye. */
 bool rpc_is_draining(const struct rpc_call *call);
 

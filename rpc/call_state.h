@@ -30,6 +30,7 @@ struct rpc_received {
     struct rpc_received *next;
     size_t size;
     size_t window_bytes;
+    bool was_compressed;
     uint8_t bytes[];
 };
 
@@ -58,6 +59,7 @@ struct call_state {
     struct loop_timer deadline;
     struct field_list headers, trailers; /* of the response */
     bool headers_sent;
+    bool was_compressed;         /* the message that the handler has */
     bool is_counted;             /* in worker->calls_in_flight */
     struct admission *admission; /* while the handler is counted there */
     bool began_quiet;            /* as admission_begin() said */

@@ -1,145 +1,173 @@
-#include "rpc/compress.h"
+#include "rpc/compress_coder.h"
 
 #include <limits.h>
-#include <stdbool.h>
 #include <stdlib.h>
-#include <zlib.h>
+#include <string.h>
 
 enum {
     /* Output grows by at most this much at a time, so a bomb is noticed before
      * it has been given memory. */
     STEP_BYTES = 64 * 1024,
     KEEP_BYTES = 256 * 1024,
-    GZIP_WINDOW_BITS = 15 + 16, /* 16: with gzip's header and checksum */
-    MEMORY_LEVEL = 8,
 };
 
-struct gzip {
-    z_stream inflate;
-    z_stream deflate;
-    bool inflate_ready;
-    bool deflate_ready;
+static const struct coder identity = {.name = "identity"};
+
+static const struct coder *const coders[ENCODING_COUNT] = {
+    [ENCODING_IDENTITY] = &identity,
+    [ENCODING_GZIP] = &gzip_coder,
+    [ENCODING_ZSTD] = &zstd_coder,
+};
+
+struct compress {
+    void *states[ENCODING_COUNT];
     uint8_t *out;
     size_t out_capacity;
 };
 
-struct gzip *gzip_create(void)
+/* --- names --- */
+
+const char *encoding_name(encoding which)
 {
-    struct gzip *gzip = calloc(1, sizeof *gzip);
-    if (gzip == NULL)
-        abort();
-    return gzip;
+    return coders[which]->name;
 }
 
-void gzip_destroy(struct gzip *gzip)
+bool encoding_find(const char *name, size_t name_size, encoding *found)
 {
-    if (gzip == NULL)
-        return;
-    if (gzip->inflate_ready)
-        inflateEnd(&gzip->inflate);
-    if (gzip->deflate_ready)
-        deflateEnd(&gzip->deflate);
-    free(gzip->out);
-    free(gzip);
-}
-
-static bool begin_inflate(struct gzip *gzip)
-{
-    if (gzip->inflate_ready)
-        return inflateReset(&gzip->inflate) == Z_OK;
-    gzip->inflate_ready =
-        inflateInit2(&gzip->inflate, GZIP_WINDOW_BITS) == Z_OK;
-    return gzip->inflate_ready;
-}
-
-/* Speed before size: a message is sent once. */
-static bool begin_deflate(struct gzip *gzip)
-{
-    if (gzip->deflate_ready)
-        return deflateReset(&gzip->deflate) == Z_OK;
-    gzip->deflate_ready =
-        deflateInit2(&gzip->deflate, Z_BEST_SPEED, Z_DEFLATED, GZIP_WINDOW_BITS,
-                     MEMORY_LEVEL, Z_DEFAULT_STRATEGY) == Z_OK;
-    return gzip->deflate_ready;
-}
-
-static bool reserve(struct gzip *gzip, size_t capacity)
-{
-    if (capacity <= gzip->out_capacity)
+    for (int i = 0; i < ENCODING_COUNT; i++) {
+        if (strlen(coders[i]->name) != name_size ||
+            memcmp(coders[i]->name, name, name_size) != 0)
+            continue;
+        *found = (encoding)i;
         return true;
-    uint8_t *grown = realloc(gzip->out, capacity);
+    }
+    return false;
+}
+
+/* "q=0" and "q=0.000", which say never. */
+static bool weighs_nothing(const char *parameters, size_t size)
+{
+    size_t blanks = strspn(parameters, "; \t");
+    if (blanks + 3 > size || strncmp(parameters + blanks, "q=0", 3) != 0)
+        return false;
+    return blanks + 3 + strspn(parameters + blanks + 3, ".0 \t") >= size;
+}
+
+encoding encoding_choose(const char *accepted)
+{
+    while (*accepted != '\0') {
+        accepted += strspn(accepted, ", \t");
+        size_t item = strcspn(accepted, ",");
+        size_t token = strcspn(accepted, ",; \t");
+        encoding found;
+        if (encoding_find(accepted, token, &found) &&
+            found != ENCODING_IDENTITY &&
+            !weighs_nothing(accepted + token, item - token))
+            return found;
+        accepted += item;
+    }
+    return ENCODING_IDENTITY;
+}
+
+/* --- states --- */
+
+struct compress *compress_create(void)
+{
+    struct compress *compress = calloc(1, sizeof *compress);
+    if (compress == NULL)
+        abort();
+    return compress;
+}
+
+void compress_destroy(struct compress *compress)
+{
+    if (compress == NULL)
+        return;
+    for (int i = 0; i < ENCODING_COUNT; i++)
+        if (compress->states[i] != NULL)
+            coders[i]->destroy(compress->states[i]);
+    free(compress->out);
+    free(compress);
+}
+
+static void *state_of(struct compress *compress, encoding which)
+{
+    if (compress->states[which] == NULL)
+        compress->states[which] = coders[which]->create();
+    return compress->states[which];
+}
+
+static bool reserve(struct compress *compress, size_t capacity)
+{
+    if (capacity <= compress->out_capacity)
+        return true;
+    uint8_t *grown = realloc(compress->out, capacity);
     if (grown == NULL)
         return false;
-    gzip->out = grown;
-    gzip->out_capacity = capacity;
+    compress->out = grown;
+    compress->out_capacity = capacity;
     return true;
 }
 
 static bool is_bomb(size_t size, size_t made)
 {
-    return made > GZIP_RATIO_FREE_BYTES && made / GZIP_RATIO_MAX > size;
+    return made > COMPRESS_RATIO_FREE_BYTES && made / COMPRESS_RATIO_MAX > size;
 }
 
-/* Inflates until the input or the room ends. */
-static int inflate_step(z_stream *z, uint8_t *out, size_t room, size_t *made)
+static compress_result result_of(coder_step step)
 {
-    z->next_out = out;
-    z->avail_out = (uInt)room;
-    int outcome = inflate(z, Z_NO_FLUSH);
-    *made += room - z->avail_out;
-    /* RFC 1952 2.2: members may follow one another. */
-    if (outcome == Z_STREAM_END && z->avail_in > 0)
-        outcome = inflateReset(z);
-    return outcome;
+    if (step == CODER_NO_MEMORY)
+        return COMPRESS_NO_MEMORY;
+    return step == CODER_END ? COMPRESS_DONE : COMPRESS_BROKEN;
 }
 
-gzip_result gzip_inflate(struct gzip *gzip, const void *bytes, size_t size,
-                         size_t bytes_max, const uint8_t **out,
-                         size_t *out_size)
+compress_result compress_inflate(struct compress *compress, encoding which,
+                                 const void *bytes, size_t size,
+                                 size_t bytes_max, const uint8_t **out,
+                                 size_t *out_size)
 {
-    if (size > UINT_MAX || !begin_inflate(gzip))
-        return GZIP_NO_MEMORY;
-    z_stream *z = &gzip->inflate;
-    z->next_in = (Bytef *)(uintptr_t)bytes;
-    z->avail_in = (uInt)size;
+    const struct coder *coder = coders[which];
+    void *state = state_of(compress, which);
+    if (size > UINT_MAX || state == NULL || !coder->begin(state))
+        return COMPRESS_NO_MEMORY;
+    struct coder_input input = {.bytes = bytes, .size = size};
     size_t made = 0;
-    int outcome = Z_OK;
-    while (outcome == Z_OK) {
+    coder_step step = CODER_MORE;
+    while (step == CODER_MORE) {
         size_t left = bytes_max + 1 - made;
         size_t room = left < STEP_BYTES ? left : STEP_BYTES;
-        if (!reserve(gzip, made + room))
-            return GZIP_NO_MEMORY;
-        outcome = inflate_step(z, gzip->out + made, room, &made);
+        if (!reserve(compress, made + room))
+            return COMPRESS_NO_MEMORY;
+        step = coder->inflate(state, &input, compress->out + made, room, &made);
         if (made > bytes_max || is_bomb(size, made))
-            return GZIP_TOO_LARGE;
+            return COMPRESS_TOO_LARGE;
     }
-    *out = gzip->out;
+    *out = compress->out;
     *out_size = made;
-    return outcome == Z_STREAM_END ? GZIP_DONE : GZIP_BROKEN;
+    return result_of(step);
 }
 
-gzip_result gzip_deflate(struct gzip *gzip, const void *bytes, size_t size,
-                         const uint8_t **out, size_t *out_size)
+compress_result compress_deflate(struct compress *compress, encoding which,
+                                 const void *bytes, size_t size,
+                                 const uint8_t **out, size_t *out_size)
 {
-    if (size > UINT_MAX || !begin_deflate(gzip) || !reserve(gzip, size))
-        return GZIP_NO_MEMORY;
-    z_stream *z = &gzip->deflate;
-    z->next_in = (Bytef *)(uintptr_t)bytes;
-    z->avail_in = (uInt)size;
-    z->next_out = gzip->out;
-    z->avail_out = (uInt)size;
-    if (deflate(z, Z_FINISH) != Z_STREAM_END)
-        return GZIP_TOO_LARGE;
-    *out = gzip->out;
-    *out_size = size - z->avail_out;
-    return *out_size < size ? GZIP_DONE : GZIP_TOO_LARGE;
+    void *state = state_of(compress, which);
+    if (size > UINT_MAX || state == NULL || !reserve(compress, size))
+        return COMPRESS_NO_MEMORY;
+    *out = compress->out;
+    *out_size = coders[which]->deflate(state, bytes, size, compress->out, size);
+    return *out_size > 0 && *out_size < size ? COMPRESS_DONE
+                                             : COMPRESS_TOO_LARGE;
 }
 
-void gzip_trim(struct gzip *gzip)
+void compress_trim(struct compress *compress)
 {
-    if (gzip->out_capacity <= KEEP_BYTES)
+    for (int i = 0; i < ENCODING_COUNT; i++)
+        if (compress->states[i] != NULL && coders[i]->trim != NULL)
+            coders[i]->trim(compress->states[i]);
+    if (compress->out_capacity <= KEEP_BYTES)
         return;
-    free(gzip->out);
-    gzip->out = NULL;
-    gzip->out_capacity = 0;
+    free(compress->out);
+    compress->out = NULL;
+    compress->out_capacity = 0;
 }

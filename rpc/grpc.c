@@ -10,9 +10,6 @@
 
 #include <string.h>
 
-/* Smaller messages do not shrink enough to pay for the time. */
-enum { COMPRESS_BYTES_MIN = 1024 };
-
 static struct grpc_stream *of_transport(struct rpc_transport *transport)
 {
     return (struct grpc_stream *)transport;
@@ -44,17 +41,25 @@ static uint8_t *reserve(struct rpc_transport *transport, size_t size)
 }
 
 /* Compresses in place when that helps; returns the size that is left. */
-static size_t compress(struct grpc_stream *stream, uint8_t *message,
-                       size_t size)
+static size_t shrink(struct grpc_stream *stream, uint8_t *message, size_t size)
 {
     const uint8_t *packed;
     size_t packed_size;
-    struct gzip *gzip = stream->http.conn->net->gzip;
-    if (gzip_deflate(gzip, message, size, &packed, &packed_size) != GZIP_DONE)
-        return size;
-    memcpy(message, packed, packed_size);
-    gzip_trim(gzip);
-    return packed_size;
+    struct compress *compress = stream->http.conn->net->compress;
+    if (compress_deflate(compress, stream->out_encoding, message, size, &packed,
+                         &packed_size) == COMPRESS_DONE) {
+        memcpy(message, packed, packed_size);
+        size = packed_size;
+    }
+    compress_trim(compress);
+    return size;
+}
+
+static bool may_compress(const struct grpc_stream *stream, size_t size)
+{
+    return stream->out_encoding != ENCODING_IDENTITY &&
+           !stream->http.transport.sends_plain &&
+           size >= conn_options(stream->http.conn)->compress_bytes_min;
 }
 
 static void commit(struct rpc_transport *transport, size_t size)
@@ -64,8 +69,8 @@ static void commit(struct rpc_transport *transport, size_t size)
         return;
     uint8_t *prefix = http_reserve(&stream->http, size + GRPC_PREFIX_BYTES);
     size_t sent_size = size;
-    if (stream->out_gzip && size > COMPRESS_BYTES_MIN)
-        sent_size = compress(stream, prefix + GRPC_PREFIX_BYTES, size);
+    if (may_compress(stream, size))
+        sent_size = shrink(stream, prefix + GRPC_PREFIX_BYTES, size);
     prefix[0] = sent_size < size;
     prefix[1] = (uint8_t)(sent_size >> 24);
     prefix[2] = (uint8_t)(sent_size >> 16);

@@ -23,20 +23,6 @@ static struct rpc_worker *worker_of(const struct grpc_stream *stream)
 
 static const rpc_status fine = {RPC_OK, NULL};
 
-/* Whether `word` is one of a list that is separated by commas. */
-static bool lists(const char *list, const char *word)
-{
-    size_t size = strlen(word);
-    while (*list != '\0') {
-        list += strspn(list, ", \t");
-        size_t token = strcspn(list, ", \t");
-        if (token == size && memcmp(list, word, size) == 0)
-            return true;
-        list += token;
-    }
-    return false;
-}
-
 static rpc_status read_timeout(struct rpc_head *head,
                                const struct http_field *field)
 {
@@ -49,9 +35,7 @@ static rpc_status read_timeout(struct rpc_head *head,
 static rpc_status read_encoding(struct grpc_stream *stream,
                                 const struct http_field *field)
 {
-    stream->tells_accepts = true;
-    stream->in_gzip = strcmp(field->value, "gzip") == 0;
-    if (!stream->in_gzip && strcmp(field->value, "identity") != 0)
+    if (!encoding_find(field->value, field->value_size, &stream->in_encoding))
         return (rpc_status){RPC_UNIMPLEMENTED,
                             "this grpc-encoding is not supported; see "
                             "grpc-accept-encoding"};
@@ -152,8 +136,7 @@ static rpc_status read_field(struct grpc_stream *stream, struct rpc_head *head,
     if (http_field_is(field, "grpc-encoding"))
         return read_encoding(stream, field);
     if (http_field_is(field, "grpc-accept-encoding")) {
-        stream->tells_accepts = true;
-        stream->out_gzip = lists(field->value, "gzip");
+        stream->out_encoding = encoding_choose(field->value);
         return fine;
     }
     if (is_of_the_wire(field))
@@ -260,22 +243,22 @@ static void hand_over(struct grpc_stream *stream, const uint8_t *bytes,
 static void inflate(struct grpc_stream *stream, const uint8_t *bytes,
                     size_t size)
 {
-    struct gzip *gzip = stream->http.conn->net->gzip;
+    struct compress *compress = stream->http.conn->net->compress;
     const uint8_t *out;
     size_t out_size;
-    gzip_result result =
-        gzip_inflate(gzip, bytes, size,
-                     rpc_transport_message_bytes_max(&stream->http.transport),
-                     &out, &out_size);
-    if (result == GZIP_DONE)
+    compress_result result = compress_inflate(
+        compress, stream->in_encoding, bytes, size,
+        rpc_transport_message_bytes_max(&stream->http.transport), &out,
+        &out_size);
+    if (result == COMPRESS_DONE)
         hand_over(stream, out, out_size);
-    else if (result == GZIP_TOO_LARGE)
+    else if (result == COMPRESS_TOO_LARGE)
         fail_too_large(stream);
-    else if (result == GZIP_BROKEN)
-        fail(stream, RPC_INTERNAL, "a message is not valid gzip");
+    else if (result == COMPRESS_BROKEN)
+        fail(stream, RPC_INTERNAL, "a message is not what grpc-encoding says");
     else
         fail(stream, RPC_RESOURCE_EXHAUSTED, "the server is short of memory");
-    gzip_trim(gzip);
+    compress_trim(compress);
 }
 
 static void deliver(struct grpc_stream *stream, const uint8_t *bytes,
@@ -283,6 +266,7 @@ static void deliver(struct grpc_stream *stream, const uint8_t *bytes,
 {
     stream->prefix_size = 0;
     http_message_received(&stream->http);
+    stream->http.transport.was_compressed = stream->prefix[0] == 1;
     if (stream->prefix[0] == 1)
         inflate(stream, bytes, size);
     else
@@ -301,7 +285,7 @@ static void begin_message(struct grpc_stream *stream)
     stream->message_size = big_endian(stream->prefix + 1);
     if (stream->prefix[0] > 1)
         fail(stream, RPC_INTERNAL, "a message's flag is neither 0 nor 1");
-    else if (stream->prefix[0] == 1 && !stream->in_gzip)
+    else if (stream->prefix[0] == 1 && stream->in_encoding == ENCODING_IDENTITY)
         fail(stream, RPC_INTERNAL,
              "a message is compressed, but there is no grpc-encoding");
     else if (stream->message_size >

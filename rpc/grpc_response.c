@@ -25,10 +25,12 @@ static const struct http_header exposes_all =
                 "*, grpc-status, grpc-message, grpc-status-details-bin");
 static const struct http_header varies_by_origin =
     HTTP_HEADER("vary", "origin");
-static const struct http_header encoding_gzip =
-    HTTP_HEADER("grpc-encoding", "gzip");
-static const struct http_header accepts_gzip =
-    HTTP_HEADER("grpc-accept-encoding", "identity,gzip");
+static const struct http_header encodings[ENCODING_COUNT] = {
+    [ENCODING_GZIP] = HTTP_HEADER("grpc-encoding", "gzip"),
+    [ENCODING_ZSTD] = HTTP_HEADER("grpc-encoding", "zstd"),
+};
+static const struct http_header accepted =
+    HTTP_HEADER("grpc-accept-encoding", ENCODINGS_ACCEPTED);
 const struct http_header grpc_status_ok = HTTP_HEADER("grpc-status", "0");
 
 static struct http_header content_type_of(const struct grpc_stream *stream)
@@ -58,8 +60,7 @@ static void block_add_opening(struct http_block *block,
     http_block_add(block, content_type_of(stream));
     if (stream->origin != NULL)
         block_add_origin(block, stream->origin);
-    if (stream->tells_accepts)
-        http_block_add(block, accepts_gzip);
+    http_block_add(block, accepted);
 }
 
 /* The texts of one status line; a message may triple in size. */
@@ -153,8 +154,8 @@ struct http_block *grpc_build_headers(const struct grpc_stream *stream,
     struct http_block *block =
         http_block_create(http_pool(&stream->http), count, bytes);
     block_add_opening(block, stream);
-    if (stream->out_gzip)
-        http_block_add(block, encoding_gzip);
+    if (stream->out_encoding != ENCODING_IDENTITY)
+        http_block_add(block, encodings[stream->out_encoding]);
     http_block_add_metadata(block, headers, "");
     return block;
 }

@@ -24,9 +24,8 @@ struct grpc_stream {
     uint32_t joined_bytes;   /* what commas save in the request's metadata */
 
     bool is_broken;              /* what else arrives is not looked at */
-    bool in_gzip;                /* grpc-encoding: gzip */
-    bool out_gzip;               /* the client accepts it */
-    bool tells_accepts;          /* the client spoke of encodings */
+    encoding in_encoding;        /* grpc-encoding */
+    encoding out_encoding;       /* of what the client accepts */
     bool says_proto;             /* content-type ended in +proto */
     bool is_web;                 /* gRPC-Web: trailers go into the body */
     char *origin;                /* of the calling page; the loop's pool */

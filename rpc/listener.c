@@ -255,7 +255,7 @@ static rpc_status worker_start(struct rpc_worker *worker)
     net->worker = worker;
     net->server = worker->server->net;
     net->pool = pool_create();
-    net->gzip = gzip_create();
+    net->compress = compress_create();
     net->input = malloc(NET_INPUT_BYTES);
     net->output = malloc(NET_OUTPUT_BYTES + NET_OUTPUT_SLACK_BYTES);
     if (net->input == NULL || net->output == NULL)
@@ -298,7 +298,7 @@ static void worker_stop(struct rpc_worker *worker)
     }
     atomic_store(&net->server->workers[worker->index], NULL);
     h2_worker_stop(net);
-    gzip_destroy(net->gzip);
+    compress_destroy(net->compress);
     pool_destroy(net->pool);
     free(net->input);
     free(net->output);

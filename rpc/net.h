@@ -36,7 +36,7 @@ struct rpc_net_worker {
     struct rpc_worker *worker;
     struct rpc_net_server *server;
     struct pool *pool;
-    struct gzip *gzip;
+    struct compress *compress;
     struct conn *conns;
     struct conn *dirty;     /* have something to send in this pass */
     atomic_uint conn_count; /* with those still on their way here */

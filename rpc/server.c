@@ -29,6 +29,7 @@ static void fill_options(struct rpc_server_options *o)
     if (o->loop_count <= 0)
         o->loop_count = (int)uv_available_parallelism();
     default_to(&o->message_bytes_max, 4 * 1024 * 1024);
+    default_to(&o->compress_bytes_min, 1024);
     default_to(&o->header_bytes_max, 8 * 1024);
     default_to(&o->streams_max, 128);
     default_to(&o->connections_max, 10000);

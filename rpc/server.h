@@ -37,6 +37,7 @@ struct rpc_server_options {
 
     /* Limits; 0 takes the default named beside it. */
     uint32_t message_bytes_max;      /* 4 MiB */
+    uint32_t compress_bytes_min;     /* 1 KiB; shorter answers go as they are */
     uint32_t header_bytes_max;       /* 8 KiB, counted as in RFC 9113 6.5.2 */
     uint32_t streams_max;            /* 128 per connection */
     uint32_t connections_max;        /* 10,000, and below the fd limit */

@@ -49,6 +49,12 @@ void call_send_bytes(struct call_state *state, const void *bytes, size_t size)
     transport->ops->commit(transport, size);
 }
 
+void rpc_set_compression(struct rpc_call *call, bool on)
+{
+    if (call->transport != NULL)
+        call->transport->sends_plain = !on;
+}
+
 static rpc_status wait_for_room(struct call_state *state)
 {
     struct rpc_call *call = &state->call;
@@ -86,6 +92,11 @@ rpc_status rpc_send_headers(struct rpc_out *out)
 
 /* --- receiving ------------------------------------------------------------ */
 
+bool rpc_was_compressed(const struct rpc_call *call)
+{
+    return call_state_of(call)->was_compressed;
+}
+
 void stream_receive(struct call_state *state, const void *bytes, size_t size,
                     size_t window_bytes)
 {
@@ -95,6 +106,7 @@ void stream_receive(struct call_state *state, const void *bytes, size_t size,
     r->next = NULL;
     r->size = size;
     r->window_bytes = window_bytes;
+    r->was_compressed = state->call.transport->was_compressed;
     if (size > 0)
         memcpy(r->bytes, bytes, size);
     *state->in.last = r;
@@ -136,6 +148,7 @@ static rpc_status decode_received(struct call_state *state,
     struct rpc_transport *transport = state->call.transport;
     if (transport != NULL)
         transport->ops->consumed(transport, r->window_bytes);
+    state->was_compressed = r->was_compressed;
     rpc_status status =
         call_decode(state, in->arena, r->bytes, r->size, message);
     free(r);

@@ -20,6 +20,10 @@ struct rpc_transport {
     const struct rpc_transport_ops *ops;
     struct rpc_call *call; /* set by rpc_transport_begin() */
     struct rpc_tail *tail; /* after rpc_detach() */
+
+    /* Where the wire has compression: */
+    bool was_compressed; /* set by the wire before rpc_transport_message() */
+    bool sends_plain;    /* set by the call: what follows is not compressed */
 };
 
 struct rpc_worker;

@@ -97,6 +97,7 @@ struct rpc_server_options app_server_options(struct app *app)
         .loop_count = (int)config->loops,
         .reflection = has_reflection(config),
         .message_bytes_max = (uint32_t)config->message_bytes,
+        .compress_bytes_min = (uint32_t)config->compress_from_bytes,
         .streams_max = (uint32_t)config->streams,
         .connections_max = (uint32_t)config->connections,
         .connections_per_ip_max =

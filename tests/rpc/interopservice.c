@@ -40,6 +40,23 @@ static rpc_status make_payload(struct rpc_call *call, int32_t size,
     return RPC_SUCCESS;
 }
 
+/* Payloads compress well, so that the wish is fulfilled where the client can
+ * read it. */
+static void wish_compressed(struct rpc_call *call, const InteropBool *wish)
+{
+    if (wish != NULL)
+        rpc_set_compression(call, wish->value);
+}
+
+static rpc_status check_compressed(struct rpc_call *call,
+                                   const InteropBool *expected)
+{
+    if (expected == NULL || expected->value == rpc_was_compressed(call))
+        return RPC_SUCCESS;
+    return rpc_fail(call, RPC_INVALID_ARGUMENT, "the message came %s",
+                    expected->value ? "uncompressed" : "compressed");
+}
+
 rpc_status test_empty_call(struct rpc_call *call, const InteropEmpty *req,
                            InteropEmpty *res)
 {
@@ -53,7 +70,9 @@ rpc_status test_unary_call(struct rpc_call *call, const InteropRequest *req,
                            InteropResponse *res)
 {
     echo_metadata(call);
+    TRY(check_compressed(call, req->expect_compressed));
     TRY(asked_for(call, req->response_status));
+    wish_compressed(call, req->response_compressed);
     return make_payload(call, req->response_size, &res->payload);
 }
 
@@ -68,6 +87,7 @@ static rpc_status send_outputs(struct rpc_call *call,
         if (output->interval_us > 0)
             TRY(rpc_sleep(call, output->interval_us / 1000));
         TRY(make_payload(call, output->size, &res.payload));
+        wish_compressed(call, output->compressed);
         TRY(rpc_send(out, &res));
     }
     return RPC_SUCCESS;
@@ -88,6 +108,7 @@ rpc_status test_streaming_input_call(struct rpc_call *call, struct rpc_in *in,
     echo_metadata(call);
     TRY(rpc_recv(in, &input));
     while (input != NULL) {
+        TRY(check_compressed(call, input->expect_compressed));
         if (input->payload != NULL)
             res->aggregated_payload_size += (int32_t)input->payload->body.len;
         TRY(rpc_recv(in, &input));
