@@ -2,12 +2,11 @@
  * leave once per pass of the loop. */
 #include "rpc/conn.h"
 
-#include "rpc/h2.h"
-
 #include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,12 +14,11 @@
 enum {
     /* How much one connection may write in a pass before others get theirs. */
     WRITE_ROUNDS_MAX = 4,
-    /* While the socket is blocked, and this waits for it, nothing more is read:
-     * what the peer asks for would wait here, in our memory. */
-    BLOCKED_BYTES_MAX = 512 * 1024,
     /* After our last word the peer gets this long to read it.  Closing at once
      * could reset the connection and take the GOAWAY with it. */
     LINGER_US = 1000000,
+    /* And may still send so much that nobody reads. */
+    LINGER_BYTES_MAX = 1024 * 1024,
     TLS_RECORD_HANDSHAKE = 0x16,
     SNIFF_BYTES = 4,
 };
@@ -67,12 +65,19 @@ static void on_poll_closed(uv_handle_t *handle)
     conn_release(conn);
 }
 
+static void end_protocol(struct conn *conn)
+{
+    if (conn->protocol != NULL)
+        conn->protocol->close(conn);
+    conn->protocol = NULL;
+}
+
 void conn_close(struct conn *conn)
 {
     if (conn->stage == CONN_CLOSED)
         return;
     conn->stage = CONN_CLOSED;
-    h2_close(conn);
+    end_protocol(conn);
     tls_destroy(conn->tls);
     conn->tls = NULL;
     pool_free(conn->net->pool, conn->out);
@@ -87,17 +92,24 @@ void conn_close(struct conn *conn)
 
 static bool may_read(const struct conn *conn)
 {
-    if (!conn->is_blocked || conn->stage != CONN_TALKING)
-        return true;
-    return !h2_is_flooded(conn) && conn->queued_bytes < BLOCKED_BYTES_MAX;
+    return conn->stage != CONN_TALKING || conn->protocol->room(conn) > 0;
 }
 
+/* No event tells of bytes that have left the socket already.  The loop comes
+ * back to them after the other connections, and when this one can be written
+ * to. */
+static bool wants_turn(const struct conn *conn)
+{
+    return conn->stage == CONN_TALKING && conn->has_unread && may_read(conn);
+}
+
+/* A peer that is gone is noticed while nothing is read, too. */
 static void set_interest(struct conn *conn, bool writable)
 {
     if (conn->stage == CONN_CLOSED)
         return;
-    int interest = may_read(conn) ? UV_READABLE : 0;
-    if (writable)
+    int interest = may_read(conn) ? UV_READABLE : UV_DISCONNECT;
+    if (writable || wants_turn(conn))
         interest |= UV_WRITABLE;
     if (interest == conn->interest)
         return;
@@ -154,7 +166,7 @@ static void linger(struct conn *conn)
     if (conn->tls != NULL)
         tls_say_goodbye(conn->tls);
     conn->stage = CONN_LINGERING;
-    h2_close(conn);
+    end_protocol(conn);
     shutdown(conn->fd, SHUT_WR);
     conn->lingering_us = conn_now_us(conn);
     set_interest(conn, false);
@@ -221,7 +233,7 @@ static void keep_rest(struct conn *conn, const uint8_t *bytes, size_t size)
 static bool send_next(struct conn *conn)
 {
     uint8_t *output = conn->net->output;
-    size_t size = h2_fill(conn, output, NET_OUTPUT_BYTES);
+    size_t size = conn->protocol->fill(conn, output, NET_OUTPUT_BYTES);
     if (size == 0)
         return false;
     size_t sent;
@@ -244,7 +256,7 @@ static void flush(struct conn *conn)
         return;
     if (rounds == WRITE_ROUNDS_MAX)
         block(conn); /* until the loop has seen to the others */
-    else if (h2_is_over(conn))
+    else if (conn->protocol->is_over(conn))
         linger(conn);
     else
         set_interest(conn, false);
@@ -263,31 +275,74 @@ void conn_flush_all(struct rpc_net_worker *net)
 
 /* --- reading --- */
 
-static void start_talking(struct conn *conn)
+static void count_protocol(const struct conn_protocol *protocol)
 {
+    char label[32];
+    snprintf(label, sizeof label, "protocol=\"%s\"", protocol->name);
+    metrics_add(metrics_counter("grpc_server_connections_begun_total",
+                                "Connections by what is spoken on them.",
+                                label),
+                1);
+}
+
+static void start_talking(struct conn *conn,
+                          const struct conn_protocol *protocol)
+{
+    count_protocol(protocol);
     conn->stage = CONN_TALKING;
-    h2_open(conn);
+    conn->protocol = protocol;
+    conn->idle_us = conn_now_us(conn);
+    protocol->open(conn);
     conn_mark_dirty(conn);
 }
 
-/* The session takes all that TLS has decrypted: bytes inside OpenSSL do not
- * make the socket readable.  The peer's windows bound how much that can be. */
-static void read_frames(struct conn *conn)
+static bool hand_over(struct conn *conn, uint8_t *bytes, size_t size)
+{
+    if (conn->protocol->receive(conn, bytes, size))
+        return true;
+    conn_close(conn);
+    return false;
+}
+
+/* One read.  False when there is nothing more for now, or no use going on. */
+static bool read_once(struct conn *conn, size_t room)
 {
     uint8_t *input = conn->net->input;
+    size_t count;
+    tls_result result = receive(conn, input, room, &count);
+    if (result == TLS_WANT_READ || result == TLS_WANT_WRITE)
+        return false;
+    if (result != TLS_DONE) {
+        conn_close(conn);
+        return false;
+    }
+    conn->received_us = conn_now_us(conn);
+    metrics_add(conn->net->received_bytes, (int64_t)count);
+    return hand_over(conn, input, count) && conn->stage == CONN_TALKING;
+}
+
+/* Takes all that TLS has decrypted: bytes inside OpenSSL do not make the socket
+ * readable.  The peer's windows bound how much that can be. */
+static void read_input(struct conn *conn)
+{
     do {
-        size_t count;
-        tls_result result = receive(conn, input, NET_INPUT_BYTES, &count);
-        if (result == TLS_WANT_READ || result == TLS_WANT_WRITE)
-            return;
-        if (result != TLS_DONE || !h2_receive(conn, input, count)) {
-            conn_close(conn);
+        size_t room = conn->protocol->room(conn);
+        if (room == 0) {
+            conn->has_unread |= conn->tls != NULL && tls_has_pending(conn->tls);
             return;
         }
-        conn->received_us = conn_now_us(conn);
-        metrics_add(conn->net->received_bytes, (int64_t)count);
-    } while (conn->stage == CONN_TALKING && conn->refusal == NULL &&
-             conn->tls != NULL && tls_has_pending(conn->tls));
+        if (!read_once(conn, room))
+            return;
+    } while (conn->refusal == NULL && conn->tls != NULL &&
+             tls_has_pending(conn->tls));
+}
+
+/* What waited for room comes first. */
+static void take_turn(struct conn *conn)
+{
+    conn->has_unread = false;
+    if (hand_over(conn, conn->net->input, 0) && conn->stage == CONN_TALKING)
+        read_input(conn);
 }
 
 static void shake_hands(struct conn *conn)
@@ -295,8 +350,8 @@ static void shake_hands(struct conn *conn)
     switch (tls_handshake(conn->tls)) {
     case TLS_DONE:
         set_interest(conn, false);
-        start_talking(conn);
-        read_frames(conn); /* the preface often comes with the last flight */
+        start_talking(conn, &h2_protocol);
+        read_input(conn); /* the preface often comes with the last flight */
         return;
     case TLS_WANT_READ:
         set_interest(conn, false);
@@ -365,8 +420,8 @@ static void sniff(struct conn *conn)
     } else if (is_http_1(first, got)) {
         answer_http_1(conn);
     } else {
-        start_talking(conn);
-        read_frames(conn);
+        start_talking(conn, &h2_protocol);
+        read_input(conn);
     }
 }
 
@@ -374,7 +429,11 @@ static void sniff(struct conn *conn)
 static void discard(struct conn *conn)
 {
     ssize_t got = recv(conn->fd, conn->net->input, NET_INPUT_BYTES, 0);
-    if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (got > 0)
+        conn->lingering_bytes += (size_t)got;
+    if (got <= 0 || conn->lingering_bytes > LINGER_BYTES_MAX)
         conn_close(conn);
 }
 
@@ -388,7 +447,7 @@ static void on_readable(struct conn *conn)
         shake_hands(conn);
         return;
     case CONN_TALKING:
-        read_frames(conn);
+        read_input(conn);
         return;
     case CONN_LINGERING:
         discard(conn);
@@ -401,7 +460,7 @@ static void on_readable(struct conn *conn)
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
     struct conn *conn = poll->data;
-    if (status < 0) {
+    if (status < 0 || (events & UV_DISCONNECT)) {
         conn_close(conn);
         return;
     }
@@ -413,6 +472,8 @@ static void on_poll(uv_poll_t *poll, int status, int events)
         shake_hands(conn);
     else
         conn_mark_dirty(conn);
+    if (wants_turn(conn))
+        take_turn(conn);
 }
 
 /* --- taking over --- */
@@ -456,6 +517,16 @@ void conn_adopt(struct rpc_net_worker *net, int fd, rpc_listen_mode mode,
         start_tls(conn);
 }
 
+/* --- the end --- */
+
+void conn_drain(struct conn *conn, const char *reason)
+{
+    if (conn->stage == CONN_TALKING && conn->is_settled)
+        conn->protocol->drain(conn, reason);
+    else if (conn->stage != CONN_LINGERING)
+        conn_close(conn);
+}
+
 /* --- time limits --- */
 
 static bool is_overdue(int64_t since_us, uint32_t limit_ms, int64_t at_us)
@@ -482,6 +553,6 @@ void conn_sweep(struct conn *conn, int64_t at_us)
                is_overdue(conn->progress_us, options->stall_ms, at_us)) {
         evict(conn, "write_stalled");
     } else if (conn->stage == CONN_TALKING) {
-        h2_sweep(conn, at_us);
+        conn->protocol->sweep(conn, at_us);
     }
 }

@@ -6,9 +6,8 @@
 /* One socket.
  *
  *   SNIFFING -> SHAKING_HANDS -> TALKING -> LINGERING -> CLOSED
- *      |  (the first bytes)        ^            ^
- *      +------- clear text --------+            |
- *      +------- HTTP/1.1 -----------------------+
+ *      |  (the first bytes)        ^
+ *      +------- clear text --------+
  *
  * A connection is freed when it is closed, its poll handle is closed, and
  * nothing refers to it any more. */
@@ -16,7 +15,7 @@
 typedef enum {
     CONN_SNIFFING,      /* what is it going to be? */
     CONN_SHAKING_HANDS, /* TLS */
-    CONN_TALKING,       /* HTTP/2 */
+    CONN_TALKING,       /* HTTP, of the version that conn->protocol is */
     CONN_LINGERING,     /* said everything; waits for the peer to close */
     CONN_CLOSED,
 } conn_stage;
@@ -26,6 +25,31 @@ typedef enum {
     H2_NOTICED, /* the first GOAWAY is out; the last streams are arriving */
     H2_LEAVING, /* the final GOAWAY is out; streams end */
 } h2_drain;
+
+struct conn;
+
+/* What is talked: HTTP/2 (rpc/h2.c) or HTTP/1.1 (rpc/h1.c). */
+struct conn_protocol {
+    const char *name; /* "h2", "http1", for the metrics */
+    void (*open)(struct conn *conn);
+    /* Streams are lost, everything is freed. */
+    void (*close)(struct conn *conn);
+    /* How many bytes may be read now; 0 stops reading until the next flush. */
+    size_t (*room)(const struct conn *conn);
+    /* Bytes from the client, which may be changed.  False when the connection
+     * must be closed at once. */
+    bool (*receive)(struct conn *conn, uint8_t *bytes, size_t size);
+    /* Fills up to `size` bytes and NET_OUTPUT_SLACK_BYTES more. */
+    size_t (*fill)(struct conn *conn, uint8_t *bytes, size_t size);
+    /* True when there is nothing left to send or to receive. */
+    bool (*is_over)(const struct conn *conn);
+    /* Finish what is going on, then end. */
+    void (*drain)(struct conn *conn, const char *reason);
+    /* Enforces its own time limits.  May close the connection. */
+    void (*sweep)(struct conn *conn, int64_t now_us);
+};
+
+extern const struct conn_protocol h2_protocol;
 
 struct conn {
     struct conn *next, *previous; /* of the worker */
@@ -37,8 +61,10 @@ struct conn {
     int interest; /* of the poll handle */
     conn_stage stage;
     rpc_listen_mode mode;
+    const struct conn_protocol *protocol; /* NULL before TALKING */
     bool is_dirty;
     bool is_blocked; /* the socket takes nothing more for now */
+    bool has_unread; /* bytes came in already that there was no room for */
     uint32_t references;
 
     /* Taken from the session, not yet by the socket; NULL when it keeps up. */
@@ -49,8 +75,13 @@ struct conn {
     int64_t received_us;
     int64_t progress_us; /* the socket took something, or had nothing to take */
     int64_t lingering_us;
+    size_t lingering_bytes;
     uint64_t key;
     char peer[PEER_TEXT_BYTES];
+
+    /* Of both versions of HTTP: */
+    bool is_settled; /* a client has shown that it is one */
+    int64_t idle_us; /* since when there is no stream */
 
     /* rpc/h2.c's: */
     struct guard guard;
@@ -61,13 +92,11 @@ struct conn {
     uint32_t orphan_count;      /* streams gone, handlers still running */
     struct http_fields *fields; /* of the header block that is arriving */
     const char *refusal;        /* why we end the connection; a literal */
-    bool is_settled;            /* the peer acknowledged our SETTINGS */
     bool goaway_sent;
     h2_drain drain;
     int64_t drain_us;
     const char *drain_reason; /* a literal */
     int64_t ping_us;          /* of the keepalive that is out; 0 = none */
-    int64_t idle_us;          /* since when there is no stream */
 };
 
 /* The time of this pass. */
@@ -91,6 +120,9 @@ void conn_mark_dirty(struct conn *conn);
 
 /* Sends for all dirty connections: the worker's flush hook. */
 void conn_flush_all(struct rpc_net_worker *net);
+
+/* Ends it when what is going on has finished; at once when that is nothing. */
+void conn_drain(struct conn *conn, const char *reason);
 
 /* Ends it at once; safe to call again, and with streams open. */
 void conn_close(struct conn *conn);

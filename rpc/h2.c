@@ -22,6 +22,9 @@ enum {
     /* Answers to pings and settings that a blocked socket holds up. */
     OUTBOUND_ACK_MAX = 100,
     OUTBOUND_FRAMES_MAX = 1000,
+    /* While the socket is blocked, and this waits for it, nothing more is read:
+     * what the peer asks for would wait here, in our memory. */
+    BLOCKED_BYTES_MAX = 512 * 1024,
     /* How long the last streams may take to arrive when draining. */
     DRAIN_NOTICE_US = 1000000,
 };
@@ -310,6 +313,8 @@ void h2_worker_stop(struct rpc_net_worker *net)
 
 /* --- life of a session --- */
 
+static void drain_begin(struct conn *conn, const char *reason);
+
 static void submit_settings(struct conn *conn)
 {
     const struct rpc_server_options *options = conn_options(conn);
@@ -324,20 +329,19 @@ static void submit_settings(struct conn *conn)
         conn->session, NGHTTP2_FLAG_NONE, 0, CONNECTION_WINDOW_BYTES));
 }
 
-void h2_open(struct conn *conn)
+static void open_session(struct conn *conn)
 {
     struct rpc_net_worker *net = conn->net;
     guard_init(&conn->guard, &net->server->guard_limits);
-    conn->idle_us = conn_now_us(conn);
     h2_check(nghttp2_session_server_new3(&conn->session, net->callbacks, conn,
                                          net->option, &net->memory));
     submit_settings(conn);
     if (net->draining)
-        h2_drain_begin(conn, "draining");
+        drain_begin(conn, "draining");
 }
 
 /* nghttp2_session_del() closes no streams, so the list is ours. */
-void h2_close(struct conn *conn)
+static void close_session(struct conn *conn)
 {
     while (conn->streams != NULL)
         h2_stream_destroy(conn->streams);
@@ -365,7 +369,7 @@ void h2_refuse(struct conn *conn, struct guard_verdict verdict)
 static const struct guard_verdict too_many_headers = {NGHTTP2_ENHANCE_YOUR_CALM,
                                                       "header_flood"};
 
-bool h2_receive(struct conn *conn, const uint8_t *bytes, size_t size)
+static bool receive(struct conn *conn, uint8_t *bytes, size_t size)
 {
     if (conn->refusal != NULL)
         return true;
@@ -390,7 +394,8 @@ static bool may_send(const struct conn *conn)
     return conn->refusal == NULL || !conn->goaway_sent;
 }
 
-size_t h2_fill(struct conn *conn, uint8_t *bytes, size_t size)
+/* Up to `size` bytes, or one frame more. */
+static size_t fill(struct conn *conn, uint8_t *bytes, size_t size)
 {
     size_t filled = 0;
     while (filled < size && may_send(conn)) {
@@ -405,7 +410,7 @@ size_t h2_fill(struct conn *conn, uint8_t *bytes, size_t size)
     return filled;
 }
 
-bool h2_is_over(const struct conn *conn)
+static bool is_over(const struct conn *conn)
 {
     if (conn->refusal != NULL)
         return conn->goaway_sent;
@@ -413,17 +418,22 @@ bool h2_is_over(const struct conn *conn)
            !nghttp2_session_want_write(conn->session);
 }
 
-bool h2_is_flooded(const struct conn *conn)
+static size_t room(const struct conn *conn)
 {
-    return nghttp2_session_get_outbound_queue_size(conn->session) >
-           OUTBOUND_FRAMES_MAX;
+    if (!conn->is_blocked)
+        return NET_INPUT_BYTES;
+    bool is_flooded = nghttp2_session_get_outbound_queue_size(conn->session) >
+                      OUTBOUND_FRAMES_MAX;
+    return is_flooded || conn->queued_bytes >= BLOCKED_BYTES_MAX
+               ? 0
+               : NET_INPUT_BYTES;
 }
 
 /* --- GOAWAY in two steps (RFC 9113 6.8) --- */
 
 /* Streams that the client opened before it heard of the first step are still
  * served: its answer to the PING comes after them. */
-void h2_drain_begin(struct conn *conn, const char *reason)
+static void drain_begin(struct conn *conn, const char *reason)
 {
     if (conn->drain != H2_SERVING || conn->session == NULL)
         return;
@@ -484,14 +494,26 @@ static void keep_alive(struct conn *conn, int64_t at_us)
     conn_mark_dirty(conn);
 }
 
-void h2_sweep(struct conn *conn, int64_t at_us)
+static void sweep(struct conn *conn, int64_t at_us)
 {
     if (conn->drain == H2_NOTICED && at_us - conn->drain_us >= DRAIN_NOTICE_US)
         drain_finally(conn);
     if (conn->stream_count == 0 &&
         is_overdue(conn->idle_us, conn_options(conn)->idle_ms, at_us))
-        h2_drain_begin(conn, "max_idle");
+        drain_begin(conn, "max_idle");
     if (!conn->is_blocked)
         reset_stalled(conn, at_us);
     keep_alive(conn, at_us);
 }
+
+const struct conn_protocol h2_protocol = {
+    .name = "h2",
+    .open = open_session,
+    .close = close_session,
+    .room = room,
+    .receive = receive,
+    .fill = fill,
+    .is_over = is_over,
+    .drain = drain_begin,
+    .sweep = sweep,
+};

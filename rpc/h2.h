@@ -14,30 +14,8 @@
 void h2_worker_start(struct rpc_net_worker *net);
 void h2_worker_stop(struct rpc_net_worker *net);
 
-void h2_open(struct conn *conn);
-/* Streams are lost, the session freed.  Also without h2_open(). */
-void h2_close(struct conn *conn);
-
-/* Bytes from the client.  False when the connection must be closed at once. */
-bool h2_receive(struct conn *conn, const uint8_t *bytes, size_t size);
-
-/* Fills up to `size` bytes, or one frame more, for the socket. */
-size_t h2_fill(struct conn *conn, uint8_t *bytes, size_t size);
-
-/* True when there is nothing left to send or to receive. */
-bool h2_is_over(const struct conn *conn);
-
-/* Too many frames wait behind a blocked socket to read for more. */
-bool h2_is_flooded(const struct conn *conn);
-
-/* Keepalive, idle time, stalled streams, the second step of the drain. */
-void h2_sweep(struct conn *conn, int64_t now_us);
-
 /* GOAWAY with this reason as debug data; the connection ends when it is out. */
 void h2_refuse(struct conn *conn, struct guard_verdict verdict);
-
-/* Begins the two-step GOAWAY. */
-void h2_drain_begin(struct conn *conn, const char *reason);
 
 /* --- between the files of h2 --- */
 

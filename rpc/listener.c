@@ -313,10 +313,7 @@ static void worker_drain(struct rpc_worker *worker)
     stop_accepting(net);
     for (struct conn *c = net->conns, *next; c != NULL; c = next) {
         next = c->next;
-        if (c->stage == CONN_TALKING && c->is_settled)
-            h2_drain_begin(c, "draining");
-        else if (c->stage != CONN_LINGERING)
-            conn_close(c);
+        conn_drain(c, "draining");
     }
 }
 
