@@ -138,7 +138,7 @@ target_compile_options(prbal_proto PUBLIC -Wno-missing-braces)
 
 # The runtime's own services go into rpc itself.
 set(rpc_generated ${rpc_c})
-list(FILTER rpc_generated INCLUDE REGEX "^(grpc|google)/")
+list(FILTER rpc_generated INCLUDE REGEX "^(grpc|google|xds)/")
 list(TRANSFORM rpc_generated PREPEND ${GEN}/)
 
 # prbal_api: method tables and prbal_registry.  It needs the handlers, and they

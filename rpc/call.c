@@ -7,6 +7,7 @@
 #include "rpc/details.h"
 #include "rpc/hash.h"
 #include "rpc/observe.h"
+#include "rpc/orca_report.h"
 #include "rpc/read_mask.h"
 #include "rpc/validate.h"
 
@@ -171,6 +172,7 @@ static void send_answer(struct call_state *state, rpc_status status)
         add_pushback(state, status);
         answer.details = rpc_details_encode(call, status, &answer.details_size);
     }
+    orca_add_trailer(state);
     answer.headers = state->headers.first;
     answer.trailers = state->trailers.first;
     call->transport = NULL;

@@ -67,6 +67,7 @@ struct call_state {
     ProtobufCMessage *request;
     struct rpc_in in;
     struct rpc_out out;
+    struct orca_report *load; /* what the handler reported; NULL = nothing */
     void (*task)(struct rpc_call *call, void *argument);
     void *task_argument;
 

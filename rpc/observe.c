@@ -63,6 +63,7 @@ static const struct method_numbers *numbers_of(const struct method_entry *entry)
 void observe_start(const struct call_state *state)
 {
     metrics_add(numbers_of(state->entry)->started, 1);
+    load_count_start(state->worker);
     if (state->is_counted)
         metrics_add(numbers.in_flight, 1);
 }
@@ -104,6 +105,7 @@ void observe_call(const struct call_state *state, rpc_status status)
 {
     struct observed o = observed_of(state);
     finish(&o, status);
+    load_count_end(state->worker, status.code);
     if (state->is_counted)
         metrics_add(numbers.in_flight, -1);
 }

@@ -95,6 +95,16 @@ static void answer_numbers(struct rpc_call *call,
     res->all_extension_numbers_response = answer;
 }
 
+/* Some of the runtime's services are there only when an option asks for them.
+ */
+static bool is_offered(const struct rpc_server *server, const char *name)
+{
+    for (size_t i = 0; i < server->service_count; i++)
+        if (strcmp(server->services[i]->name, name) == 0)
+            return true;
+    return false;
+}
+
 static void answer_services(struct rpc_call *call,
                             const struct reflection *reflection,
                             ServerReflectionResponse *res)
@@ -106,11 +116,12 @@ static void answer_services(struct rpc_call *call,
     ListServiceResponse *list = ARENA_NEW(call->arena, ListServiceResponse);
     *list = (ListServiceResponse)LIST_SERVICE_RESPONSE_INIT;
     list->service = arena_array(call->arena, count, sizeof *list->service);
-    list->n_service = count;
     for (size_t i = 0; i < count; i++) {
+        if (!is_offered(call->server, names[i]))
+            continue;
         services[i] = (ServiceResponse)SERVICE_RESPONSE_INIT;
         services[i].name = names[i];
-        list->service[i] = &services[i];
+        list->service[list->n_service++] = &services[i];
     }
     res->message_response_case =
         SERVER_REFLECTION_RESPONSE_LIST_SERVICES_RESPONSE_CASE;

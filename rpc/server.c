@@ -5,6 +5,7 @@
 #include "rpc/call_state.h"
 #include "rpc/limiter.h"
 #include "rpc/metrics.h"
+#include "rpc/orca_report.h"
 #include "rpc/process_metrics.h"
 #include "rpc/reflection.h"
 
@@ -52,13 +53,30 @@ static void fill_options(struct rpc_server_options *o)
 
 /* --- the server ----------------------------------------------------------- */
 
+/* Services of the runtime that are there only when an option asks for them. */
+static bool is_offered(const struct rpc_server_options *options,
+                       const struct rpc_service *service)
+{
+    const struct {
+        const char *prefix;
+        bool is_on;
+    } optional[] = {
+        {"grpc.reflection.", options->reflection},
+        {"xds.service.orca.", options->load_reports != RPC_REPORTS_OFF},
+    };
+    for (size_t i = 0; i < sizeof optional / sizeof optional[0]; i++)
+        if (strncmp(service->name, optional[i].prefix,
+                    strlen(optional[i].prefix)) == 0)
+            return optional[i].is_on;
+    return true;
+}
+
 static void add_services(struct rpc_server *server,
                          const struct rpc_registry *registry)
 {
     for (size_t i = 0; i < registry->service_count; i++) {
         const struct rpc_service *service = registry->services[i];
-        if (strncmp(service->name, "grpc.reflection.", 16) == 0 &&
-            !server->options.reflection)
+        if (!is_offered(&server->options, service))
             continue;
         server->services =
             realloc(server->services,
@@ -97,6 +115,8 @@ struct rpc_server *rpc_server_create(const struct rpc_server_options *options)
     server->methods =
         method_table_create(server->services, server->service_count);
     server->limiter = limiter_create();
+    if (options->load_reports != RPC_REPORTS_OFF)
+        server->orca = orca_server_create();
     if (options->reflection)
         server->reflection = reflection_create(server->registries);
     return server;
@@ -146,6 +166,7 @@ void rpc_server_destroy(struct rpc_server *server)
     if (server->net_ops != NULL)
         server->net_ops->destroy(server);
     reflection_destroy(server->reflection);
+    orca_server_destroy(server->orca);
     limiter_destroy(server->limiter);
     method_table_destroy(server->methods);
     free(server->services);

@@ -26,6 +26,13 @@ struct rpc_hooks {
 };
 
 enum { RPC_ADMISSION_OFF = UINT32_MAX };
+/* Whether answers tell how loaded the server is (rpc/orca.h).  For servers
+ * whose clients are ours: a stranger has no need to know. */
+typedef enum {
+    RPC_REPORTS_OFF,
+    RPC_REPORTS_GIVEN,    /* what handlers and the application say */
+    RPC_REPORTS_MEASURED, /* and what the runtime measures */
+} rpc_reports;
 
 struct rpc_server_options {
     const struct rpc_registry *const *registries; /* NULL-terminated */
@@ -34,6 +41,7 @@ struct rpc_server_options {
     const char *error_domain; /* ErrorInfo.domain; "prbal" */
     int loop_count;           /* 0 = one per core */
     bool reflection;
+    rpc_reports load_reports;
 
     /* Limits; 0 takes the default named beside it. */
     uint32_t message_bytes_max;      /* 4 MiB */

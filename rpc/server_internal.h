@@ -1,6 +1,7 @@
 #ifndef PRBAL_RPC_SERVER_INTERNAL_H
 #define PRBAL_RPC_SERVER_INTERNAL_H
 
+#include "rpc/load.h"
 #include "rpc/loop.h"
 #include "rpc/server.h"
 #include "rpc/transport.h"
@@ -14,6 +15,8 @@ struct admission;
 struct call_state;
 struct health_watch;
 struct method_table;
+struct orca_report;
+struct orca_server;
 struct reflection;
 struct rpc_limiter;
 struct rpc_net_server; /* listeners, certificates: rpc/net's */
@@ -33,6 +36,8 @@ struct rpc_worker {
     struct rpc_tail *next_to_drain; /* while tails are asked to end */
     struct health_watch *watches;
     struct rpc_net_worker *net;
+    struct orca_report *load; /* of the server, at most a second old */
+    struct load_counts counts;
     uint32_t calls_in_flight; /* tails and tasks are not counted */
     uint32_t calls_in_flight_max;
     struct admission *admissions; /* by method_entry.index */
@@ -72,6 +77,7 @@ struct rpc_server {
     size_t service_count;
     struct method_table *methods;
     struct reflection *reflection; /* NULL unless options.reflection */
+    struct orca_server *orca;      /* NULL unless options.load_reports */
     struct rpc_limiter *limiter;
     struct rpc_worker *workers;
     int worker_count;

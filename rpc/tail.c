@@ -80,6 +80,7 @@ static void finish(struct rpc_tail *tail, rpc_status status,
     loop_timer_stop(&tail->deadline);
     unlink_tail(tail);
     observe_tail(&tail->observed, status);
+    load_count_end(tail->worker, status.code);
     struct rpc_transport *transport = tail->transport;
     if (transport == NULL)
         return;

@@ -9,6 +9,7 @@
 #include "rpc/admission.h"
 #include "rpc/call_state.h"
 #include "rpc/health.h"
+#include "rpc/orca_report.h"
 #include "rpc/server_internal.h"
 
 #include <assert.h>
@@ -65,6 +66,9 @@ void rpc_worker_init(struct rpc_server *server, int index)
         share_of(o->calls_in_flight_max, server->worker_count);
     worker->memory_bytes_max =
         o->memory_bytes_max / (uint64_t)server->worker_count;
+    worker->load = calloc(1, sizeof *worker->load);
+    if (worker->load == NULL)
+        abort();
     loop_timer_init(&worker->tick, on_tick);
     loop_set(worker->loop, worker_slot, worker);
 }
@@ -78,6 +82,7 @@ void rpc_worker_finish(struct rpc_worker *worker)
         free(state);
     }
     free(worker->admissions);
+    free(worker->load);
     loop_destroy(worker->loop);
 }
 
@@ -203,6 +208,7 @@ static void on_tick(struct loop_timer *tick)
     else if (worker->index == 0)
         ask_ready(worker->server);
     health_tick(worker);
+    orca_tick(worker);
     if (!worker->stopped)
         loop_timer_start(worker->loop, tick,
                          draining || !rpc_server_is_ready(worker->server)

@@ -6,29 +6,40 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { PACKAGES_MAX = 2 };
+
 static const struct {
-    const char *package;
+    const char *packages[PACKAGES_MAX + 1];
     const char *name;
     const char *stem;
     /* A package without services whose types the server sends in Any: tools
      * look up the details of an error by reflection. */
     const char *types;
 } registries[] = {
-    {"prbal.v1", "prbal_registry", "prbal/v1/registry", NULL},
-    {"grpc", "runtime_registry", "grpc/registry", "google.rpc"},
-    {"prbal.test", "test_registry", "tests/rpc/registry", NULL},
-    {"grpc.testing", "interop_registry", "tests/rpc/interop_registry", NULL},
+    {{"prbal.v1"}, "prbal_registry", "prbal/v1/registry", NULL},
+    {{"grpc", "xds"}, "runtime_registry", "grpc/registry", "google.rpc"},
+    {{"prbal.test"}, "test_registry", "tests/rpc/registry", NULL},
+    {{"grpc.testing"}, "interop_registry", "tests/rpc/interop_registry", NULL},
 };
 enum { REGISTRY_COUNT = sizeof registries / sizeof registries[0] };
+
+/* How much of the file's package the registry's names match. */
+static size_t match(const proto_file *file, size_t r)
+{
+    for (const char *const *p = registries[r].packages; *p != NULL; p++)
+        if (in_package(file, *p))
+            return strlen(*p);
+    return 0;
+}
 
 /* A package within a package has a registry of its own. */
 static bool belongs(const proto_file *file, size_t r)
 {
-    if (!in_package(file, registries[r].package))
+    size_t length = match(file, r);
+    if (length == 0)
         return false;
     for (size_t i = 0; i < REGISTRY_COUNT; i++)
-        if (strlen(registries[i].package) > strlen(registries[r].package) &&
-            in_package(file, registries[i].package))
+        if (match(file, i) > length)
             return false;
     return true;
 }
@@ -118,7 +129,7 @@ static void emit_registry_header(struct gen *gen, FILE *out, size_t r)
             "#ifndef %s\n#define %s\n\n#include \"rpc/method.h\"\n\n"
             "/* The services of package %s. */\n"
             "extern const struct rpc_registry %s;\n\n#endif\n",
-            guard, guard, registries[r].package, registries[r].name);
+            guard, guard, registries[r].packages[0], registries[r].name);
 }
 
 static void emit_with(struct gen *gen, size_t r, const char *extension,

@@ -61,13 +61,32 @@ static uint32_t role_bits(struct gen *gen, const char *method,
     return bits;
 }
 
+/* Files that are not ours carry no options: who may call their services is
+ * said here. */
+static const struct {
+    const char *package;
+    uint32_t access;
+} foreign[] = {
+    {"grpc.health", 1u << PB__ROLE__ROLE_OPEN},
+    {"grpc.reflection", 1u << PB__ROLE__ROLE_OPEN},
+    {"xds.service.orca", 1u << PB__ROLE__ROLE_OPEN},
+};
+
+static uint32_t foreign_access(const proto_file *file)
+{
+    for (size_t i = 0; i < sizeof foreign / sizeof foreign[0]; i++)
+        if (in_package(file, foreign[i].package))
+            return foreign[i].access;
+    return 0;
+}
+
 /* Default deny: no option, no server. */
 static uint32_t access_bits(struct gen *gen, const proto_file *file,
                             const proto_service *service,
                             const proto_method *method)
 {
-    if (in_package(file, "grpc"))
-        return 1u << PB__ROLE__ROLE_OPEN;
+    if (foreign_access(file) != 0)
+        return foreign_access(file);
     const char *name = arena_printf(gen->arena, "%s: %s.%s.%s", file->name,
                                     file->package, service->name, method->name);
     Pb__Access *access =

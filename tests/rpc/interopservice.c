@@ -1,5 +1,6 @@
 /* What gRPC's own test clients expect of a server
  * (grpc/grpc doc/interop-test-descriptions.md). */
+#include "rpc/orca.h"
 #include "rpc/stream.h"
 #include "tests/rpc/interopservice.rpc.h"
 
@@ -66,11 +67,39 @@ rpc_status test_empty_call(struct rpc_call *call, const InteropEmpty *req,
     return RPC_SUCCESS;
 }
 
+static void report_call(struct rpc_call *call, const InteropLoad *load)
+{
+    if (load == NULL)
+        return;
+    rpc_report_load(call, RPC_LOAD_CPU, load->cpu_utilization);
+    rpc_report_load(call, RPC_LOAD_MEMORY, load->memory_utilization);
+    for (size_t i = 0; i < load->n_request_cost; i++)
+        rpc_report_cost(call, load->request_cost[i]->key,
+                        load->request_cost[i]->value);
+    for (size_t i = 0; i < load->n_utilization; i++)
+        rpc_report_utilization(call, load->utilization[i]->key,
+                               load->utilization[i]->value);
+}
+
+/* Replaces what an earlier stream left. */
+static void report_server(struct rpc_server *server, const InteropLoad *load)
+{
+    if (load == NULL)
+        return;
+    rpc_server_report_nothing(server);
+    rpc_server_report_load(server, RPC_LOAD_CPU, load->cpu_utilization);
+    rpc_server_report_load(server, RPC_LOAD_MEMORY, load->memory_utilization);
+    for (size_t i = 0; i < load->n_utilization; i++)
+        rpc_server_report_utilization(server, load->utilization[i]->key,
+                                      load->utilization[i]->value);
+}
+
 rpc_status test_unary_call(struct rpc_call *call, const InteropRequest *req,
                            InteropResponse *res)
 {
     echo_metadata(call);
     TRY(check_compressed(call, req->expect_compressed));
+    report_call(call, req->orca_per_query_report);
     TRY(asked_for(call, req->response_status));
     wish_compressed(call, req->response_compressed);
     return make_payload(call, req->response_size, &res->payload);
@@ -123,6 +152,7 @@ rpc_status test_full_duplex_call(struct rpc_call *call, struct rpc_in *in,
     echo_metadata(call);
     TRY(rpc_recv(in, &req));
     while (req != NULL) {
+        report_server(call->server, req->orca_oob_report);
         TRY(send_outputs(call, req, out));
         TRY(rpc_recv(in, &req));
     }

@@ -130,6 +130,7 @@ int main(int count, char **arguments)
         .registries = registries,
         .loop_count = settings.loop_count,
         .reflection = true,
+        .load_reports = RPC_REPORTS_GIVEN,
         .web_origins = "*",
         .drain_ms = 5000,
     };
