@@ -514,6 +514,14 @@ void rpc_transport_lost(struct rpc_transport *transport, rpc_code code,
     }
 }
 
+void rpc_transport_drain(struct rpc_transport *transport)
+{
+    if (transport->call != NULL)
+        call_drain(transport->call);
+    else if (transport->tail != NULL)
+        tail_drain(transport->tail);
+}
+
 void rpc_transport_writable(struct rpc_transport *transport)
 {
     if (transport->call != NULL)

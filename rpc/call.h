@@ -40,6 +40,7 @@ struct rpc_call {
     rpc_status ended;
 
     /* The rest belongs to rpc/. */
+    bool is_draining;
     struct co *co;
     struct rpc_defer *defers;
     struct rpc_details *details;
@@ -115,8 +116,13 @@ void rpc_set_compression(struct rpc_call *call, bool on);
  * compressed. */
 bool rpc_was_compressed(const struct rpc_call *call);
 
-/* True once the server is going down: long streams should say goodbye. */
+/* True once the server is going down, or the call's connection is to end: long
+ * streams should say goodbye. */
 bool rpc_is_draining(const struct rpc_call *call);
+
+/* As rpc_wait(), and also OK, with *done still false, when draining begins: for
+ * handlers that would otherwise sleep through it until they are ended. */
+rpc_status rpc_wait_or_drain(struct rpc_call *call, const bool *done);
 
 /* Starts `fn(call, argument)` on a coroutine and call of its own: background
  * work with an arena, a db (by the server's begin hook) and no peer.  NULL

@@ -114,7 +114,11 @@ void stream_receive(struct call_state *state, const void *bytes, size_t size,
                     size_t window_bytes);
 void stream_drop_received(struct call_state *state);
 
+/* Lets the handler see that it should come to an end, and wakes it. */
+void call_drain(struct rpc_call *call);
+
 /* Tails (rpc/tail.c). */
+void tail_drain(struct rpc_tail *tail);
 void tail_lost(struct rpc_tail *tail, rpc_code code, const char *message);
 void tail_drain_all(struct rpc_worker *worker);
 void tail_end_all(struct rpc_worker *worker, rpc_code code,

@@ -109,9 +109,13 @@ static void on_watch_closed(struct rpc_tail *tail, void *owner)
 static void on_watch_drain(struct rpc_tail *tail, void *owner)
 {
     struct health_watch *watch = owner;
-    if (watch->is_known && watch->told != SERVING_STATUS_NOT_SERVING)
+    bool server_ends = watch->worker->draining;
+    if (server_ends && watch->is_known &&
+        watch->told != SERVING_STATUS_NOT_SERVING)
         tell(watch, SERVING_STATUS_NOT_SERVING);
-    rpc_tail_end(tail, RPC_UNAVAILABLE, "the server is going down");
+    rpc_tail_end(tail, RPC_UNAVAILABLE,
+                 server_ends ? "the server is going down"
+                             : "the connection is to end; watch on another");
     free_watch(watch);
 }
 

@@ -156,7 +156,7 @@ static rpc_status decode_received(struct call_state *state,
     return rpc_validate(&state->call, state->call.method->rules, *message);
 }
 
-rpc_status rpc_recv(struct rpc_in *in, void *message)
+static rpc_status receive(struct rpc_in *in, void *message, bool heeds_drain)
 {
     struct rpc_call *call = &in->state->call;
     ProtobufCMessage **place = message;
@@ -165,8 +165,18 @@ rpc_status rpc_recv(struct rpc_in *in, void *message)
         TRY(rpc_alive(call));
         if (in->first != NULL)
             return decode_received(in->state, place);
-        if (in->half_closed)
+        if (in->half_closed || (heeds_drain && rpc_is_draining(call)))
             return RPC_SUCCESS;
         co_park();
     }
+}
+
+rpc_status rpc_recv(struct rpc_in *in, void *message)
+{
+    return receive(in, message, false);
+}
+
+rpc_status rpc_recv_or_drain(struct rpc_in *in, void *message)
+{
+    return receive(in, message, true);
 }

@@ -14,6 +14,15 @@
  *     TRY(rpc_recv(in, &frame)); */
 rpc_status rpc_recv(struct rpc_in *in, void *message);
 
+/* The same, and NULL also when draining begins before a message comes;
+ * rpc_is_draining() then says so.  What came before that is still received, so
+ * a handler that goes on until NULL leaves none of it.
+ *
+ *     TRY(rpc_recv_or_drain(in, &frame));
+ *     if (frame == NULL && rpc_is_draining(call))
+ *         return rpc_fail_reason(call, RPC_UNAVAILABLE, ...); */
+rpc_status rpc_recv_or_drain(struct rpc_in *in, void *message);
+
 /* Encodes and queues a message of the method's response type.  Suspends while
  * more than RPC_OUT_BYTES_MAX wait for the client's window. */
 enum { RPC_OUT_BYTES_MAX = 256 * 1024 };
@@ -37,7 +46,8 @@ struct rpc_tail_hooks {
     /* The stream is over (client gone, cancelled, deadline, rpc_tail_end() of
      * the server's drain).  The tail is freed when this returns; forget it. */
     void (*closed)(struct rpc_tail *tail, void *owner);
-    /* The server drains: say goodbye and call rpc_tail_end().  May be NULL. */
+    /* The server drains, or the connection is to end: say goodbye and call
+     * rpc_tail_end().  May be NULL. */
     void (*drain)(struct rpc_tail *tail, void *owner);
 };
 

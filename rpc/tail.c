@@ -219,6 +219,17 @@ void tail_lost(struct rpc_tail *tail, rpc_code code, const char *message)
     close_tail(tail, (rpc_status){code, message});
 }
 
+void tail_drain(struct rpc_tail *tail)
+{
+    if (tail->hooks->drain != NULL)
+        tail->hooks->drain(tail, tail->owner);
+    else
+        close_tail(tail, (rpc_status){RPC_UNAVAILABLE,
+                                      tail->worker->draining
+                                          ? "the server is going down"
+                                          : "the connection is to end"});
+}
+
 /* A hook may end any tail, also the one that would be next. */
 void tail_drain_all(struct rpc_worker *worker)
 {
@@ -226,11 +237,7 @@ void tail_drain_all(struct rpc_worker *worker)
     while (worker->next_to_drain != NULL) {
         struct rpc_tail *tail = worker->next_to_drain;
         worker->next_to_drain = tail->next;
-        if (tail->hooks->drain != NULL)
-            tail->hooks->drain(tail, tail->owner);
-        else
-            close_tail(tail, (rpc_status){RPC_UNAVAILABLE,
-                                          "the server is going down"});
+        tail_drain(tail);
     }
 }
 

@@ -124,6 +124,10 @@ void rpc_transport_fail(struct rpc_transport *transport, rpc_code code,
 void rpc_transport_lost(struct rpc_transport *transport, rpc_code code,
                         const char *message);
 
+/* The connection is to end and takes no more calls: this one should come to an
+ * end of its own (rpc_is_draining()). */
+void rpc_transport_drain(struct rpc_transport *transport);
+
 /* Fewer bytes are queued than before. */
 void rpc_transport_writable(struct rpc_transport *transport);
 

@@ -20,6 +20,15 @@ rpc_status rpc_wait(struct rpc_call *call, const bool *done)
     return RPC_SUCCESS;
 }
 
+rpc_status rpc_wait_or_drain(struct rpc_call *call, const bool *done)
+{
+    while (!*done && !rpc_is_draining(call)) {
+        TRY(rpc_alive(call));
+        co_park();
+    }
+    return *done ? RPC_SUCCESS : rpc_alive(call);
+}
+
 void rpc_wait_always(struct rpc_call *call, const bool *done)
 {
     (void)call;
@@ -119,5 +128,12 @@ void rpc_undefer(struct rpc_call *call, void *argument)
 
 bool rpc_is_draining(const struct rpc_call *call)
 {
-    return call->server != NULL && atomic_load(&call->server->draining);
+    return call->is_draining ||
+           (call->server != NULL && atomic_load(&call->server->draining));
+}
+
+void call_drain(struct rpc_call *call)
+{
+    call->is_draining = true;
+    rpc_wake(call);
 }

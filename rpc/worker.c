@@ -155,6 +155,14 @@ static void end_calls(struct rpc_worker *worker, bool tasks, rpc_code code,
     }
 }
 
+/* Waking runs nothing yet. */
+static void drain_calls(struct rpc_worker *worker)
+{
+    for (struct call_state *s = worker->calls; s != NULL; s = s->next)
+        if (s->task == NULL)
+            call_drain(&s->call);
+}
+
 static void drain(struct rpc_worker *worker)
 {
     worker->draining = true;
@@ -163,6 +171,7 @@ static void drain(struct rpc_worker *worker)
                            (int64_t)worker->server->options.drain_ms * 1000;
     if (worker->server->net_ops != NULL)
         worker->server->net_ops->worker_drain(worker);
+    drain_calls(worker);
     tail_drain_all(worker);
 }
 

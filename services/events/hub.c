@@ -204,7 +204,7 @@ static void on_drain(struct rpc_tail *tail, void *owner)
     event_note note = event_heartbeat(stream->position);
     rpc_tail_send(tail, note.bytes, note.size);
     hub_end_stream(stream, RPC_UNAVAILABLE, "SERVER_DRAINING",
-                   "the server is going down; resume the stream elsewhere");
+                   "this connection is to end; resume the stream on another");
 }
 
 void hub_go_live(struct hub_stream *stream, struct rpc_out *out,
