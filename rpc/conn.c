@@ -2,6 +2,8 @@
  * leave once per pass of the loop. */
 #include "rpc/conn.h"
 
+#include "rpc/hash.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -492,6 +494,20 @@ static void set_socket_options(int fd, const struct sockaddr_storage *from,
     setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof timeout);
 }
 
+int64_t conn_age_us(uint32_t age_ms, uint64_t random)
+{
+    int64_t age_us = (int64_t)age_ms * 1000;
+    int64_t tenth_us = age_us / 10;
+    return age_us - tenth_us + (int64_t)(random % (uint64_t)(2 * tenth_us + 1));
+}
+
+static int64_t aged_us(const struct conn *conn)
+{
+    uint32_t age_ms = conn_options(conn)->age_ms;
+    return age_ms == 0 ? INT64_MAX
+                       : conn->opened_us + conn_age_us(age_ms, hash_random());
+}
+
 void conn_adopt(struct rpc_net_worker *net, int fd, rpc_listen_mode mode,
                 const struct sockaddr_storage *from)
 {
@@ -503,6 +519,7 @@ void conn_adopt(struct rpc_net_worker *net, int fd, rpc_listen_mode mode,
     peer_format(from, conn->peer);
     conn->opened_us = conn_now_us(conn);
     conn->received_us = conn->progress_us = conn->opened_us;
+    conn->aged_us = aged_us(conn);
     set_socket_options(fd, from, conn_options(conn)->keepalive_timeout_ms);
     if (uv_poll_init(loop_uv(net->worker->loop), &conn->poll, fd) != 0)
         abort(); /* epoll refuses only what is no socket */

@@ -72,6 +72,7 @@ struct conn {
     size_t out_size, out_sent;
 
     int64_t opened_us;
+    int64_t aged_us; /* when it will be too old; INT64_MAX = never */
     int64_t received_us;
     int64_t progress_us; /* the socket took something, or had nothing to take */
     int64_t lingering_us;
@@ -92,6 +93,7 @@ struct conn {
     uint32_t orphan_count;      /* streams gone, handlers still running */
     struct http_fields *fields; /* of the header block that is arriving */
     const char *refusal;        /* why we end the connection; a literal */
+    bool is_overstayed;         /* its calls were ended, the grace is over */
     bool goaway_sent;
     h2_drain drain;
     int64_t drain_us;
@@ -130,6 +132,10 @@ void conn_close(struct conn *conn);
 /* Keeps the memory, not the socket. */
 void conn_hold(struct conn *conn);
 void conn_release(struct conn *conn);
+
+/* `age_ms`, a tenth more or less, so that connections made together do not come
+ * back together (gRFC A9). */
+int64_t conn_age_us(uint32_t age_ms, uint64_t random);
 
 /* Enforces the time limits.  May close the connection. */
 void conn_sweep(struct conn *conn, int64_t now_us);

@@ -27,6 +27,8 @@ enum {
     BLOCKED_BYTES_MAX = 512 * 1024,
     /* How long the last streams may take to arrive when draining. */
     DRAIN_NOTICE_US = 1000000,
+    /* How long the answers of calls that were ended may take to go out. */
+    FAREWELL_US = 1000000,
 };
 
 /* Tells the drain's PING from the keepalive's. */
@@ -444,9 +446,18 @@ static void drain_begin(struct conn *conn, const char *reason)
     conn_mark_dirty(conn);
 }
 
+static void tell_calls(struct conn *conn)
+{
+    for (struct h2_stream *s = conn->streams, *next; s != NULL; s = next) {
+        next = s->next;
+        rpc_transport_drain(&h2_http(s)->transport);
+    }
+}
+
 static void drain_finally(struct conn *conn)
 {
     conn->drain = H2_LEAVING;
+    tell_calls(conn);
     h2_check(nghttp2_submit_goaway(
         conn->session, NGHTTP2_FLAG_NONE,
         nghttp2_session_get_last_proc_stream_id(conn->session),
@@ -494,13 +505,47 @@ static void keep_alive(struct conn *conn, int64_t at_us)
     conn_mark_dirty(conn);
 }
 
+/* The peer hears why, and may try again on another connection. */
+static void end_calls(struct conn *conn)
+{
+    for (struct h2_stream *s = conn->streams, *next; s != NULL; s = next) {
+        next = s->next;
+        if (h2_http(s)->transport.ops != NULL)
+            rpc_transport_fail(&h2_http(s)->transport, RPC_UNAVAILABLE,
+                               "the connection is too old; use another");
+    }
+}
+
+/* A connection that was told to go stays for its grace, and its calls' last
+ * words; a server that drains has a deadline of its own. */
+static void end_overstayed(struct conn *conn, int64_t at_us)
+{
+    int64_t stayed_us = at_us - conn->drain_us;
+    int64_t grace_us = (int64_t)conn_options(conn)->age_grace_ms * 1000;
+    if (conn->drain != H2_LEAVING || conn->net->draining ||
+        stayed_us < grace_us)
+        return;
+    if (!conn->is_overstayed) {
+        conn->is_overstayed = true;
+        net_count_ended("max_age_grace", conn->peer);
+        end_calls(conn);
+    } else if (stayed_us >= grace_us + FAREWELL_US) {
+        conn_close(conn);
+    }
+}
+
 static void sweep(struct conn *conn, int64_t at_us)
 {
+    end_overstayed(conn, at_us);
+    if (conn->stage == CONN_CLOSED)
+        return;
     if (conn->drain == H2_NOTICED && at_us - conn->drain_us >= DRAIN_NOTICE_US)
         drain_finally(conn);
     if (conn->stream_count == 0 &&
         is_overdue(conn->idle_us, conn_options(conn)->idle_ms, at_us))
         drain_begin(conn, "max_idle");
+    if (at_us >= conn->aged_us)
+        drain_begin(conn, "max_age");
     if (!conn->is_blocked)
         reset_stalled(conn, at_us);
     keep_alive(conn, at_us);

@@ -210,6 +210,8 @@ static int64_t sweep_ms(const struct rpc_server_options *options)
         options->handshake_ms,
         options->stall_ms,
         options->idle_ms,
+        options->age_ms > 0 ? options->age_ms : UINT32_MAX,
+        options->age_grace_ms,
         options->keepalive_ms,
         options->keepalive_timeout_ms,
     };

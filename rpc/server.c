@@ -44,6 +44,7 @@ static void fill_options(struct rpc_server_options *o)
     default_to(&o->handshake_ms, 10000);
     default_to(&o->stall_ms, 30000);
     default_to(&o->idle_ms, 15 * 60 * 1000);
+    default_to(&o->age_grace_ms, 30000);
     default_to(&o->keepalive_ms, 2 * 60 * 60 * 1000);
     default_to(&o->keepalive_timeout_ms, 20000);
     default_to(&o->ping_interval_ms, 10000);

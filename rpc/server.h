@@ -81,9 +81,14 @@ struct rpc_server_options {
     const char *web_origins;
 
     /* Time limits of connections, likewise; see docs of gRPC keepalive. */
-    uint32_t handshake_ms;         /* 10,000: from accept to HTTP/2 SETTINGS */
-    uint32_t stall_ms;             /* 30,000: the peer takes none of our data */
-    uint32_t idle_ms;              /* 900,000 without a stream, then GOAWAY */
+    uint32_t handshake_ms; /* 10,000: from accept to HTTP/2 SETTINGS */
+    uint32_t stall_ms;     /* 30,000: the peer takes none of our data */
+    uint32_t idle_ms;      /* 900,000 without a stream, then GOAWAY */
+    /* How old a connection gets, a tenth more or less, before GOAWAY asks its
+     * client to make another, which a balancer may send elsewhere; here 0 means
+     * any age.  What then still runs is ended after the grace. */
+    uint32_t age_ms;
+    uint32_t age_grace_ms;         /* 30,000 */
     uint32_t keepalive_ms;         /* 7,200,000 of silence, then a PING */
     uint32_t keepalive_timeout_ms; /* 20,000 to answer it */
     uint32_t ping_interval_ms;     /* 10,000: clients may ping this often */

@@ -107,6 +107,8 @@ struct rpc_server_options app_server_options(struct app *app)
         .web_origins = config->web_origins,
         .keepalive_ms = (uint32_t)config->keepalive_ms,
         .idle_ms = (uint32_t)config->idle_ms,
+        .age_ms = (uint32_t)config->connection_age_ms,
+        .age_grace_ms = (uint32_t)config->connection_age_grace_ms,
         .calls_in_flight_max = (uint32_t)config->calls_in_flight,
         .admission_delay_ms = config->admission_delay_ms == 0
                                   ? RPC_ADMISSION_OFF
