@@ -11,7 +11,6 @@
 
 enum {
     BACKLOG = 1024,
-    HOST_BYTES_MAX = 256,
     SOCKET_TYPE = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC
 };
 
@@ -53,9 +52,8 @@ static int listen_unix(const char *path, char *error, size_t error_size)
     return -1;
 }
 
-/* "[::1]:80" and "host:80" into host and port; the last colon counts. */
-static bool split(const char *address, char host[HOST_BYTES_MAX],
-                  const char **port)
+bool address_split(const char *address, char host[ADDRESS_HOST_BYTES],
+                   const char **port)
 {
     const char *colon = strrchr(address, ':');
     if (colon == NULL || colon[1] == '\0')
@@ -65,7 +63,7 @@ static bool split(const char *address, char host[HOST_BYTES_MAX],
         address++;
         size -= 2;
     }
-    if (size >= HOST_BYTES_MAX)
+    if (size >= ADDRESS_HOST_BYTES)
         return false;
     memcpy(host, address, size);
     host[size] = '\0';
@@ -125,9 +123,9 @@ int address_listen(const char *address, char *error, size_t error_size)
 {
     if (address_unix_path(address) != NULL)
         return listen_unix(address_unix_path(address), error, error_size);
-    char host[HOST_BYTES_MAX];
+    char host[ADDRESS_HOST_BYTES];
     const char *port;
-    if (!split(address, host, &port)) {
+    if (!address_split(address, host, &port)) {
         snprintf(error, error_size,
                  "\"%s\" is not HOST:PORT, [V6]:PORT or unix:/path", address);
         return -1;

@@ -10,6 +10,12 @@
  * is replaced. */
 int address_listen(const char *address, char *error, size_t error_size);
 
+/* "[::1]:80" and "host:80" into host and port; the last colon counts.  False
+ * when there is none, or the host is too long.  *port is within `address`. */
+enum { ADDRESS_HOST_BYTES = 256 };
+bool address_split(const char *address, char host[ADDRESS_HOST_BYTES],
+                   const char **port);
+
 /* The path of a "unix:" address, else NULL. */
 const char *address_unix_path(const char *address);
 

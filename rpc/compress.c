@@ -23,6 +23,7 @@ struct compress {
     void *states[ENCODING_COUNT];
     uint8_t *out;
     size_t out_capacity;
+    bool takes_any_ratio;
 };
 
 /* --- names --- */
@@ -109,9 +110,15 @@ static bool reserve(struct compress *compress, size_t capacity)
     return true;
 }
 
-static bool is_bomb(size_t size, size_t made)
+void compress_take_any_ratio(struct compress *compress)
 {
-    return made > COMPRESS_RATIO_FREE_BYTES && made / COMPRESS_RATIO_MAX > size;
+    compress->takes_any_ratio = true;
+}
+
+static bool is_bomb(const struct compress *compress, size_t size, size_t made)
+{
+    return !compress->takes_any_ratio && made > COMPRESS_RATIO_FREE_BYTES &&
+           made / COMPRESS_RATIO_MAX > size;
 }
 
 static compress_result result_of(coder_step step)
@@ -139,7 +146,7 @@ compress_result compress_inflate(struct compress *compress, encoding which,
         if (!reserve(compress, made + room))
             return COMPRESS_NO_MEMORY;
         step = coder->inflate(state, &input, compress->out + made, room, &made);
-        if (made > bytes_max || is_bomb(size, made))
+        if (made > bytes_max || is_bomb(compress, size, made))
             return COMPRESS_TOO_LARGE;
     }
     *out = compress->out;

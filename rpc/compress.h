@@ -35,6 +35,9 @@ struct compress;
 struct compress *compress_create(void);
 void compress_destroy(struct compress *compress); /* accepts NULL */
 
+/* For a client, who has asked for what comes: bytes_max alone bounds it. */
+void compress_take_any_ratio(struct compress *compress);
+
 typedef enum {
     COMPRESS_DONE,
     COMPRESS_BROKEN,    /* cut short, something else, or a window too wide */

@@ -2,6 +2,7 @@
 
 #include "rpc/utf8.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static bool has_prefix(const char *text, size_t size, const char *prefix)
@@ -158,6 +159,22 @@ bool metadata_parse_timeout(const char *text, size_t size, int64_t *timeout_us)
     return unit == 'n' || unit_us(unit) != 0;
 }
 
+size_t metadata_encode_timeout(char text[METADATA_TIMEOUT_BYTES],
+                               int64_t timeout_us)
+{
+    static const char units[] = "umSMH";
+    for (const char *unit = units;; unit++) {
+        int64_t value = timeout_us / unit_us(*unit) +
+                        (timeout_us % unit_us(*unit) != 0 ? 1 : 0);
+        if (value > 99999999 && *unit != 'H')
+            continue;
+        if (value > 99999999)
+            value = 99999999;
+        return (size_t)snprintf(text, METADATA_TIMEOUT_BYTES, "%d%c",
+                                (int)value, *unit);
+    }
+}
+
 size_t metadata_encode_message(char *text, const char *message)
 {
     static const char hex[] = "0123456789ABCDEF";
@@ -174,4 +191,32 @@ size_t metadata_encode_message(char *text, const char *message)
         *out++ = hex[c & 15];
     }
     return (size_t)(out - text);
+}
+
+static int hex_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+void metadata_decode_message(char *text)
+{
+    char *out = text;
+    while (*text != '\0') {
+        int high = *text == '%' ? hex_value(text[1]) : -1;
+        int low = high >= 0 ? hex_value(text[2]) : -1;
+        if (low < 0) {
+            *out++ = *text++;
+            continue;
+        }
+        char byte = (char)(high << 4 | low);
+        *out++ = byte == '\0' ? '?' : byte;
+        text += 3;
+    }
+    *out = '\0';
 }

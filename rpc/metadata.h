@@ -31,6 +31,11 @@ bool metadata_decode_base64(void *bytes, size_t *count, const char *text,
  * microsecond round up.  False for anything else. */
 bool metadata_parse_timeout(const char *text, size_t size, int64_t *timeout_us);
 
+/* The other way, in as fine a unit as eight digits take, rounded up. */
+enum { METADATA_TIMEOUT_BYTES = 12 };
+size_t metadata_encode_timeout(char text[METADATA_TIMEOUT_BYTES],
+                               int64_t timeout_us);
+
 /* grpc-message: everything but printable ASCII, and '%', becomes %XX.  At most
  * METADATA_MESSAGE_MAX bytes of `message` are used, cut between characters.
  * Returns the size; `text` has room for METADATA_MESSAGE_ENCODED_MAX. */
@@ -39,5 +44,9 @@ enum {
     METADATA_MESSAGE_ENCODED_MAX = 3 * METADATA_MESSAGE_MAX,
 };
 size_t metadata_encode_message(char *text, const char *message);
+
+/* The other way, in place, for a text that ends with a NUL.  What is no %XX
+ * stays as it is; an encoded NUL becomes '?'. */
+void metadata_decode_message(char *text);
 
 #endif

@@ -1,4 +1,4 @@
-#include "rpc/tls.h"
+#include "rpc/tls_internal.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -8,11 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-struct tls {
-    SSL *ssl;
-    const char *failure;
-};
 
 /* RFC 9113 appendix A forbids all of TLS 1.2 but ephemeral AEAD suites. */
 static const char ciphers[] = "ECDHE+AESGCM:ECDHE+CHACHA20";
@@ -67,7 +62,7 @@ static void tune(SSL_CTX *context)
     SSL_CTX_set_read_ahead(context, 1);
 }
 
-static const char *openssl_reason(void)
+const char *tls_openssl_reason(void)
 {
     const char *reason = ERR_reason_error_string(ERR_peek_last_error());
     return reason != NULL ? reason : "unknown reason";
@@ -76,7 +71,7 @@ static const char *openssl_reason(void)
 /* OpenSSL says "system lib" for a file that is not there. */
 static const char *file_problem(const char *path)
 {
-    return access(path, R_OK) != 0 ? strerror(errno) : openssl_reason();
+    return access(path, R_OK) != 0 ? strerror(errno) : tls_openssl_reason();
 }
 
 static bool load_files(SSL_CTX *context, const char *certificate_path,
@@ -95,12 +90,6 @@ static bool load_files(SSL_CTX *context, const char *certificate_path,
     return true;
 }
 
-/* struct tls_identity is the SSL_CTX itself: it is counted already. */
-static SSL_CTX *context_of(struct tls_identity *identity)
-{
-    return (SSL_CTX *)identity;
-}
-
 struct tls_identity *tls_identity_load(const char *certificate_path,
                                        const char *key_path, char *error,
                                        size_t error_size)
@@ -109,7 +98,7 @@ struct tls_identity *tls_identity_load(const char *certificate_path,
     SSL_CTX *context = SSL_CTX_new(TLS_server_method());
     if (context == NULL || !harden(context)) {
         snprintf(error, error_size, "OpenSSL refuses our settings: %s",
-                 openssl_reason());
+                 tls_openssl_reason());
         SSL_CTX_free(context);
         return NULL;
     }
@@ -124,13 +113,13 @@ struct tls_identity *tls_identity_load(const char *certificate_path,
 struct tls_identity *tls_identity_hold(struct tls_identity *identity)
 {
     if (identity != NULL)
-        SSL_CTX_up_ref(context_of(identity));
+        SSL_CTX_up_ref(tls_context(identity));
     return identity;
 }
 
 void tls_identity_release(struct tls_identity *identity)
 {
-    SSL_CTX_free(context_of(identity));
+    SSL_CTX_free(tls_context(identity));
 }
 
 struct tls *tls_create(struct tls_identity *identity, int fd)
@@ -138,7 +127,7 @@ struct tls *tls_create(struct tls_identity *identity, int fd)
     struct tls *tls = malloc(sizeof *tls);
     if (tls == NULL)
         return NULL;
-    *tls = (struct tls){.ssl = SSL_new(context_of(identity)), .failure = ""};
+    *tls = (struct tls){.ssl = SSL_new(tls_context(identity)), .failure = ""};
     if (tls->ssl == NULL || SSL_set_fd(tls->ssl, fd) != 1) {
         tls_destroy(tls);
         return NULL;
@@ -164,6 +153,14 @@ static bool is_end_of_file(void)
            ERR_GET_REASON(code) == SSL_R_UNEXPECTED_EOF_WHILE_READING;
 }
 
+/* "certificate verify failed" hides which of twenty reasons it was. */
+static const char *reason(const struct tls *tls)
+{
+    long verdict = SSL_get_verify_result(tls->ssl);
+    return verdict != X509_V_OK ? X509_verify_cert_error_string(verdict)
+                                : tls_openssl_reason();
+}
+
 static tls_result explain(struct tls *tls, int outcome)
 {
     switch (SSL_get_error(tls->ssl, outcome)) {
@@ -177,7 +174,7 @@ static tls_result explain(struct tls *tls, int outcome)
         tls->failure = errno != 0 ? strerror(errno) : "closed";
         return TLS_CLOSED;
     default:
-        tls->failure = openssl_reason();
+        tls->failure = reason(tls);
         return is_end_of_file() ? TLS_CLOSED : TLS_FAILED;
     }
 }
@@ -199,7 +196,9 @@ tls_result tls_handshake(struct tls *tls)
     if (outcome != 1)
         return explain(tls, outcome);
     if (!agreed_on_h2(tls)) {
-        tls->failure = "the client does not offer h2 by ALPN";
+        tls->failure = SSL_is_server(tls->ssl)
+                           ? "the client does not offer h2 by ALPN"
+                           : "the server does not agree to h2 by ALPN";
         return TLS_FAILED;
     }
     return TLS_DONE;
