@@ -85,6 +85,15 @@ static inline struct call_state *call_state_of(const struct rpc_call *call)
     return (struct call_state *)call; /* its first member */
 }
 
+/* A call of whoever runs the machine, to a method for them: a full server
+ * answers it all the same. */
+static inline bool call_is_operators(const struct call_state *state)
+{
+    return (state->head.roles & RPC_ACCESS_OPERATOR) != 0 &&
+           state->call.method != NULL &&
+           (state->call.method->access & RPC_ACCESS_OPERATOR) != 0;
+}
+
 /* The state of a new call on this worker (NULL: a bare task's), with its arena,
  * linked into the worker's list. */
 struct call_state *call_state_take(struct rpc_worker *worker);

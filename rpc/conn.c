@@ -2,6 +2,8 @@
  * leave once per pass of the loop. */
 #include "rpc/conn.h"
 
+#include "rpc/channelz.h"
+
 #include "rpc/hash.h"
 
 #include <assert.h>
@@ -189,6 +191,7 @@ static bool send_bytes(struct conn *conn, const uint8_t *bytes, size_t size,
             return false;
         *sent += count;
         conn->progress_us = conn_now_us(conn);
+        conn->counts.bytes_sent += count;
         metrics_add(conn->net->sent_bytes, (int64_t)count);
     }
     return true;
@@ -319,6 +322,7 @@ static bool read_once(struct conn *conn, size_t room)
         return false;
     }
     conn->received_us = conn_now_us(conn);
+    conn->counts.bytes_received += count;
     metrics_add(conn->net->received_bytes, (int64_t)count);
     return hand_over(conn, input, count) && conn->stage == CONN_TALKING;
 }
@@ -513,10 +517,15 @@ void conn_adopt(struct rpc_net_worker *net, int fd, rpc_listen_mode mode,
 {
     struct conn *conn = pool_alloc_zeroed(net->pool, sizeof *conn);
     conn->net = net;
+    conn->id = channelz_take_id();
     conn->fd = fd;
     conn->references = 1; /* the poll handle's */
     conn->key = peer_key(from);
     peer_format(from, conn->peer);
+    if (mode == RPC_LISTEN_OPERATOR) {
+        conn->roles = RPC_ACCESS_OPERATOR;
+        peer_format_operator(fd, conn->peer);
+    }
     conn->opened_us = conn_now_us(conn);
     conn->received_us = conn->progress_us = conn->opened_us;
     conn->aged_us = aged_us(conn);

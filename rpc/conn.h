@@ -51,8 +51,20 @@ struct conn_protocol {
 
 extern const struct conn_protocol h2_protocol;
 
+/* What has happened on a connection; for who looks (rpc/channelz.c). */
+struct conn_counts {
+    uint64_t streams_started;
+    uint64_t streams_succeeded; /* we sent the end */
+    uint64_t streams_failed;
+    uint64_t messages_sent, messages_received;
+    uint64_t bytes_sent, bytes_received;
+    uint64_t keepalives;
+    int64_t stream_us; /* the last of each; 0 = none */
+    int64_t sent_us, received_us;
+};
+
 struct conn {
-    struct conn *next, *previous; /* of the worker */
+    struct conn *next, *previous; /* of the worker; the newest first */
     struct conn *next_dirty;
     struct rpc_net_worker *net;
     struct tls *tls; /* NULL in clear text */
@@ -71,6 +83,8 @@ struct conn {
     uint8_t *out;
     size_t out_size, out_sent;
 
+    int64_t id; /* of channelz */
+    struct conn_counts counts;
     int64_t opened_us;
     int64_t aged_us; /* when it will be too old; INT64_MAX = never */
     int64_t received_us;
@@ -78,6 +92,7 @@ struct conn {
     int64_t lingering_us;
     size_t lingering_bytes;
     uint64_t key;
+    uint32_t roles; /* that calls have by coming this way */
     char peer[PEER_TEXT_BYTES];
 
     /* Of both versions of HTTP: */

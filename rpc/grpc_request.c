@@ -170,6 +170,7 @@ void grpc_request(struct grpc_stream *stream, const struct http_fields *fields)
     head->path = "";
     head->peer = arena_strdup(http->transport.call->arena, http->conn->peer);
     head->peer_key = http->conn->key;
+    head->roles = http->conn->roles;
     rpc_status status = read_fields(stream, head, fields);
     if (status.code != RPC_OK)
         rpc_transport_fail(&http->transport, status.code, status.message);

@@ -197,7 +197,7 @@ static void on_answered(struct conn *conn, int32_t id)
     struct h2_stream *stream = stream_find(conn, id);
     if (stream == NULL)
         return;
-    h2_http(stream)->is_finished = true;
+    http_answered(h2_http(stream));
     if (!h2_http(stream)->is_remote_closed)
         h2_check(nghttp2_submit_rst_stream(conn->session, NGHTTP2_FLAG_NONE, id,
                                            NGHTTP2_NO_ERROR));
@@ -501,6 +501,7 @@ static void keep_alive(struct conn *conn, int64_t at_us)
     if (!is_overdue(conn->received_us, options->keepalive_ms, at_us))
         return;
     conn->ping_us = at_us;
+    conn->counts.keepalives++;
     h2_check(nghttp2_submit_ping(conn->session, NGHTTP2_FLAG_NONE, NULL));
     conn_mark_dirty(conn);
 }

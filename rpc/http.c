@@ -76,11 +76,21 @@ void http_stream_init(struct http_stream *stream, struct conn *conn,
     stream->ops = ops;
     stream->conn = conn;
     stream->progress_us = conn_now_us(conn);
+    conn->counts.streams_started++;
+    conn->counts.stream_us = stream->progress_us;
+}
+
+void http_answered(struct http_stream *stream)
+{
+    stream->is_finished = stream->is_answered = true;
+    stream->conn->counts.streams_succeeded++;
 }
 
 void http_stream_finish(struct http_stream *stream)
 {
     stream->is_finished = true;
+    if (!stream->is_answered)
+        stream->conn->counts.streams_failed++;
     stream->wire->closed(stream);
     body_free(stream);
 }

@@ -165,6 +165,7 @@ struct http_stream {
     bool is_responded;  /* response headers are sent */
     bool is_body_ended; /* nothing will be added to the body */
     bool is_finished;   /* the end is sent, or nobody listens any more */
+    bool is_answered;   /* the end is sent */
 };
 
 static inline struct pool *http_pool(const struct http_stream *stream)
@@ -223,6 +224,15 @@ static inline size_t http_header_bytes_max(const struct http_stream *stream)
 static inline void http_message_received(struct http_stream *stream)
 {
     guard_message_received(&stream->conn->guard);
+    stream->conn->counts.messages_received++;
+    stream->conn->counts.received_us = conn_now_us(stream->conn);
+}
+
+/* A whole message of the wire was committed. */
+static inline void http_message_sent(struct http_stream *stream)
+{
+    stream->conn->counts.messages_sent++;
+    stream->conn->counts.sent_us = conn_now_us(stream->conn);
 }
 
 /* --- for the versions of HTTP --- */
@@ -230,6 +240,9 @@ static inline void http_message_received(struct http_stream *stream)
 /* `stream` is zeroed, of wire->stream_bytes. */
 void http_stream_init(struct http_stream *stream, struct conn *conn,
                       const struct http_wire *wire, const struct http_ops *ops);
+
+/* The end of the response is sent. */
+void http_answered(struct http_stream *stream);
 
 /* wire->closed(), and frees the body; the stream's memory is the caller's. */
 void http_stream_finish(struct http_stream *stream);

@@ -2,6 +2,7 @@
  * worker that has fewest.  SO_REUSEPORT, where the kernel chooses, spread eight
  * connections over two loops 6:2 and 7:1. */
 #include "rpc/address.h"
+#include "rpc/channelz.h"
 #include "rpc/conn.h"
 #include "rpc/h2.h"
 #include "rpc/log.h"
@@ -14,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -28,6 +30,7 @@ struct listener {
     struct listener *next;
     struct rpc_net_server *net;
     uv_poll_t poll;
+    int64_t id; /* of channelz */
     int fd;
     rpc_listen_mode mode;
     char *unix_path; /* NULL for TCP */
@@ -114,11 +117,25 @@ static void refuse(int fd, const char *reason,
     close(fd);
 }
 
+/* Also when there are too many connections: who looks after that needs one. */
+static void admit_operator(struct listener *listener, struct rpc_net_worker *to,
+                           int fd, const struct sockaddr_storage *peer)
+{
+    if (to == NULL || !peer_is_operator(fd))
+        refuse(fd, "not_the_operator", peer);
+    else
+        hand_over(to, listener, fd, peer);
+}
+
 static void admit(struct listener *listener, int fd,
                   const struct sockaddr_storage *peer)
 {
     struct rpc_net_server *net = listener->net;
     struct rpc_net_worker *to = least_busy(net);
+    if (listener->mode == RPC_LISTEN_OPERATOR) {
+        admit_operator(listener, to, fd, peer);
+        return;
+    }
     if (to == NULL || atomic_load(&net->connections) >= net->connections_max)
         refuse(fd, "too_many_connections", peer);
     else if (!peers_enter(net->peers, peer_key(peer)))
@@ -425,26 +442,62 @@ struct tls_identity *net_take_identity(struct rpc_net_server *net)
     return identity;
 }
 
+size_t net_listener_ids(const struct rpc_server *server, int64_t *ids,
+                        size_t room)
+{
+    size_t count = 0;
+    const struct listener *l =
+        server->net == NULL ? NULL : server->net->listeners;
+    for (; l != NULL; l = l->next)
+        if (count++ < room)
+            ids[count - 1] = l->id;
+    return count;
+}
+
+int net_listener_fd(const struct rpc_server *server, int64_t id)
+{
+    const struct listener *l =
+        server->net == NULL ? NULL : server->net->listeners;
+    while (l != NULL && l->id != id)
+        l = l->next;
+    return l == NULL ? -1 : l->fd;
+}
+
+/* NULL, or why not. */
+static const char *check_mode(const struct rpc_net_server *net,
+                              const char *path, rpc_listen_mode mode)
+{
+    if (mode == RPC_LISTEN_TLS && net->identity == NULL)
+        return "with TLS: there is no certificate";
+    if (mode == RPC_LISTEN_OPERATOR && path == NULL)
+        return "for the operator: that has to be a Unix socket";
+    return NULL;
+}
+
 int rpc_server_listen(struct rpc_server *server, const char *address,
                       rpc_listen_mode mode, char *error, size_t error_size)
 {
     struct rpc_net_server *net = net_of(server);
-    if (mode == RPC_LISTEN_TLS && net->identity == NULL) {
-        snprintf(error, error_size,
-                 "cannot listen on %s with TLS: there is no certificate",
-                 address);
+    const char *path = address_unix_path(address);
+    const char *objection = check_mode(net, path, mode);
+    if (objection != NULL) {
+        snprintf(error, error_size, "cannot listen on %s %s", address,
+                 objection);
         return -1;
     }
     int fd = address_listen(address, error, error_size);
     if (fd < 0)
         return -1;
+    /* Whoever comes before this line is asked who they are all the same. */
+    if (mode == RPC_LISTEN_OPERATOR)
+        chmod(path, 0600);
     struct listener *listener = calloc(1, sizeof *listener);
-    const char *path = address_unix_path(address);
     if (listener == NULL)
         abort();
     *listener = (struct listener){
         .next = net->listeners,
         .net = net,
+        .id = channelz_take_id(),
         .fd = fd,
         .mode = mode,
         .unix_path = path == NULL ? NULL : strdup(path),

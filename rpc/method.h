@@ -32,6 +32,9 @@ enum {
     /* Signed in, with nothing verified yet.  A caller who is only this is told
      * to verify, where another role is asked for. */
     RPC_ACCESS_PENDING = 1u << 3,
+    /* Whoever runs the machine.  No token says so: the connection does
+     * (RPC_LISTEN_OPERATOR). */
+    RPC_ACCESS_OPERATOR = 1u << 11,
 };
 
 struct rpc_method {

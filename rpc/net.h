@@ -85,6 +85,13 @@ struct rpc_net_server {
  */
 struct tls_identity *net_take_identity(struct rpc_net_server *server);
 
+/* The sockets that are listened on are made before the server starts.  Writes
+ * up to `room` of their ids; returns how many there are.  Any thread. */
+size_t net_listener_ids(const struct rpc_server *server, int64_t *ids,
+                        size_t room);
+/* -1 for another id, or when it is closed already.  On the first loop. */
+int net_listener_fd(const struct rpc_server *server, int64_t id);
+
 /* A connection is gone: its place may be given to another. */
 void net_leave(struct rpc_net_worker *net, uint64_t key);
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { BUCKET_COUNT = 4096 };
 
@@ -36,6 +37,28 @@ void peer_format(const struct sockaddr_storage *from,
     } else {
         snprintf(text, PEER_TEXT_BYTES, "unix");
     }
+}
+
+static bool get_credentials(int fd, struct ucred *peer)
+{
+    socklen_t size = sizeof *peer;
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, peer, &size) == 0 &&
+           size == sizeof *peer;
+}
+
+bool peer_is_operator(int fd)
+{
+    struct ucred peer;
+    return get_credentials(fd, &peer) &&
+           (peer.uid == 0 || peer.uid == geteuid());
+}
+
+void peer_format_operator(int fd, char text[PEER_TEXT_BYTES])
+{
+    struct ucred peer;
+    if (get_credentials(fd, &peer))
+        snprintf(text, PEER_TEXT_BYTES, "operator:uid=%u,pid=%d", peer.uid,
+                 (int)peer.pid);
 }
 
 /* No key of a real peer is 0: the high half of an IPv6 address that can connect

@@ -15,6 +15,11 @@ enum { PEER_TEXT_BYTES = 56 }; /* "[v6]:port" and a NUL */
 void peer_format(const struct sockaddr_storage *from,
                  char text[PEER_TEXT_BYTES]);
 
+/* Whether a Unix socket's peer is root or our own user; and its name,
+ * "operator:uid=0,pid=4711". */
+bool peer_is_operator(int fd);
+void peer_format_operator(int fd, char text[PEER_TEXT_BYTES]);
+
 /* The same for one IPv4 address, mapped into IPv6 or not, and for one IPv6 /64,
  * which is what a household gets.  0 for Unix sockets: they have no limit. */
 uint64_t peer_key(const struct sockaddr_storage *from);

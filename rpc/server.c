@@ -3,6 +3,7 @@
 
 #include "grpc/registry.rpc.h"
 #include "rpc/call_state.h"
+#include "rpc/channelz.h"
 #include "rpc/limiter.h"
 #include "rpc/metrics.h"
 #include "rpc/orca_report.h"
@@ -63,6 +64,7 @@ static bool is_offered(const struct rpc_server_options *options,
         bool is_on;
     } optional[] = {
         {"grpc.reflection.", options->reflection},
+        {"grpc.channelz.", options->admin_services},
         {"xds.service.orca.", options->load_reports != RPC_REPORTS_OFF},
     };
     for (size_t i = 0; i < sizeof optional / sizeof optional[0]; i++)
@@ -110,6 +112,7 @@ struct rpc_server *rpc_server_create(const struct rpc_server_options *options)
     struct rpc_server *server = calloc(1, sizeof *server);
     if (server == NULL)
         abort();
+    server->id = channelz_take_id();
     server->options = *options;
     fill_options(&server->options);
     add_registries(server);

@@ -42,6 +42,9 @@ struct rpc_server_options {
     int loop_count;           /* 0 = one per core */
     bool reflection;
     rpc_reports load_reports;
+    /* Channelz: what the server is doing, for superusers and whoever runs the
+     * machine. */
+    bool admin_services;
 
     /* Limits; 0 takes the default named beside it. */
     uint32_t message_bytes_max;      /* 4 MiB */
@@ -110,6 +113,12 @@ typedef enum {
     RPC_LISTEN_TLS,  /* TLS only */
     RPC_LISTEN_H2C,  /* clear text only */
     RPC_LISTEN_BOTH, /* told apart by the first byte: 0x16 is TLS */
+    /* For whoever runs the machine: clear text on a Unix socket of mode 0600,
+     * and only a peer with our user id or root's is let in (SO_PEERCRED).  Its
+     * calls have RPC_ACCESS_OPERATOR.  Limits on connections, and what the gate
+     * refuses to spare a full server, do not hold for them: this is how one
+     * looks into it. */
+    RPC_LISTEN_OPERATOR,
 } rpc_listen_mode;
 
 /* `address` is "HOST:PORT", "[V6]:PORT" or "unix:/path"; port 0 takes a free

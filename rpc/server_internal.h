@@ -70,6 +70,7 @@ struct rpc_net_ops {
 enum { RPC_REGISTRIES_MAX = 16 };
 
 struct rpc_server {
+    int64_t id;                        /* of channelz */
     struct rpc_server_options options; /* zeros replaced by the defaults */
     const struct rpc_registry *registries[RPC_REGISTRIES_MAX + 1];
     int registry_count;

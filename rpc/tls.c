@@ -236,3 +236,31 @@ const char *tls_failure(const struct tls *tls)
 {
     return tls->failure;
 }
+
+static struct tls_certificate_bytes encode_certificate(const X509 *certificate)
+{
+    struct tls_certificate_bytes b = {NULL, 0};
+    int size = certificate == NULL ? 0 : i2d_X509(certificate, &b.bytes);
+    b.size = size > 0 ? (size_t)size : 0;
+    return b;
+}
+
+bool tls_describe(const struct tls *tls, struct tls_description *description)
+{
+    const SSL_CIPHER *cipher = SSL_get_current_cipher(tls->ssl);
+    if (cipher == NULL || !SSL_is_init_finished(tls->ssl))
+        return false;
+    *description = (struct tls_description){
+        .version = SSL_get_version(tls->ssl),
+        .cipher = SSL_CIPHER_standard_name(cipher),
+        .local = encode_certificate(SSL_get_certificate(tls->ssl)),
+        .remote = encode_certificate(SSL_get0_peer_certificate(tls->ssl)),
+    };
+    return true;
+}
+
+void tls_description_free(struct tls_description *description)
+{
+    OPENSSL_free(description->local.bytes);
+    OPENSSL_free(description->remote.bytes);
+}

@@ -50,6 +50,21 @@ bool tls_has_pending(const struct tls *tls);
 /* Tells the peer that nothing more comes, if that can be sent at once. */
 void tls_say_goodbye(struct tls *tls);
 
+/* What was agreed, for people.  False before the handshake is done. */
+struct tls_certificate_bytes {
+    unsigned char *bytes; /* DER; NULL = none */
+    size_t size;
+};
+
+struct tls_description {
+    const char *version; /* "TLSv1.3" */
+    const char *cipher;  /* "TLS_AES_256_GCM_SHA384" */
+    struct tls_certificate_bytes local, remote;
+};
+
+bool tls_describe(const struct tls *tls, struct tls_description *description);
+void tls_description_free(struct tls_description *description);
+
 /* OpenSSL's reason for the last failure, or a literal of ours; never NULL. */
 const char *tls_failure(const struct tls *tls);
 

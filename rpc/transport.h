@@ -48,6 +48,7 @@ struct rpc_head {
     int64_t timeout_us; /* the client's; -1 = it named none */
     const char *peer;   /* "127.0.0.1:4711" */
     uint64_t peer_key;  /* the same for one IPv4 address or one IPv6 /64 */
+    uint32_t roles; /* what the connection alone proves; as rpc_caller.roles */
     struct rpc_field *metadata; /* by rpc_transport_add_metadata() */
     struct rpc_field **metadata_end;
 };

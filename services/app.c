@@ -96,6 +96,7 @@ struct rpc_server_options app_server_options(struct app *app)
         .error_domain = "prbal",
         .loop_count = (int)config->loops,
         .reflection = has_reflection(config),
+        .admin_services = true,
         .load_reports = (rpc_reports)config->load_reports,
         .message_bytes_max = (uint32_t)config->message_bytes,
         .compress_bytes_min = (uint32_t)config->compress_from_bytes,

@@ -54,6 +54,9 @@ const struct config *app_config_table(void);
 /* The data folder, the default filled in; no file needs to exist there. */
 const char *app_data_folder(void);
 
+/* "unix:PATH" of the operator's socket. */
+void app_admin_address(char *address, size_t size);
+
 /* What the hooks need to know; it outlives the server. */
 struct app {
     const char *database_url; /* libpq connection string */

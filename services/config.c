@@ -85,6 +85,15 @@ bool app_config_set(const char *name, const char *value, char *error,
                       error_size);
 }
 
+void app_admin_address(char *address, size_t size)
+{
+    const char *path = app_config()->admin_socket;
+    if (*path != '\0')
+        snprintf(address, size, "unix:%s", path);
+    else
+        snprintf(address, size, "unix:%s/admin.sock", app_data_folder());
+}
+
 const char *app_data_folder(void)
 {
     static char folder[4096];

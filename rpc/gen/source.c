@@ -70,6 +70,8 @@ static const struct {
     {"grpc.health", 1u << PB__ROLE__ROLE_OPEN},
     {"grpc.reflection", 1u << PB__ROLE__ROLE_OPEN},
     {"xds.service.orca", 1u << PB__ROLE__ROLE_OPEN},
+    {"grpc.channelz",
+     1u << PB__ROLE__ROLE_SUPERUSER | 1u << PB__ROLE__ROLE_OPERATOR},
 };
 
 static uint32_t foreign_access(const proto_file *file)

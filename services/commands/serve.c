@@ -209,6 +209,21 @@ static bool listen_for_calls(struct serving *s)
     return true;
 }
 
+/* Two servers may share a data folder, and a folder's name may be too long for
+ * a socket: a default that cannot be had stops nobody from serving. */
+static bool listen_for_operator(struct serving *s)
+{
+    char address[PATH_BYTES];
+    app_admin_address(address, sizeof address);
+    if (rpc_server_listen(s->server, address, RPC_LISTEN_OPERATOR, s->error,
+                          sizeof s->error) >= 0)
+        return true;
+    if (*app_config()->admin_socket != '\0')
+        return false;
+    say("operator", "%s; set PRBAL_ADMIN_SOCKET for `prbald top`", s->error);
+    return true;
+}
+
 static bool start_server(struct serving *s)
 {
     rpc_status status = rpc_server_start(s->server);
@@ -362,9 +377,19 @@ static void drain(struct serving *s)
 typedef bool (*step)(struct serving *s);
 
 static const step steps[] = {
-    raise_file_limit, check_settings,   open_log,   open_database,
-    migrate,          seed_once,        load_keys,  find_certificate,
-    create_server,    listen_for_calls, start_edge, start_server,
+    raise_file_limit,
+    check_settings,
+    open_log,
+    open_database,
+    migrate,
+    seed_once,
+    load_keys,
+    find_certificate,
+    create_server,
+    listen_for_calls,
+    listen_for_operator,
+    start_edge,
+    start_server,
 };
 
 static bool start(struct serving *s)
