@@ -71,7 +71,7 @@ foreach(proto ${all_protos} ${wellknown_protos})
   list(APPEND rpc_h ${stem}.rpc.h)
 endforeach()
 foreach(registry prbal/v1/registry grpc/registry tests/rpc/registry
-    tests/rpc/interop_registry)
+    tests/rpc/interop_registry tests/rpc/conformance_registry)
   list(APPEND rpc_c ${registry}.rpc.c)
   list(APPEND rpc_h ${registry}.rpc.h)
 endforeach()

@@ -103,6 +103,10 @@ target_link_libraries(attack PRIVATE wire_client prbal_warnings PkgConfig::cmock
 add_executable(testserver EXCLUDE_FROM_ALL tests/wire/testserver.c)
 target_link_libraries(testserver PRIVATE test_api prbal_warnings)
 
+# What connectconformance starts.
+add_executable(conformanceserver EXCLUDE_FROM_ALL tests/wire/conformanceserver.c)
+target_link_libraries(conformanceserver PRIVATE test_api prbal_warnings)
+
 # Figures: `ninja read_bench` in a release build.
 add_executable(read_bench EXCLUDE_FROM_ALL tests/bench/read_bench.c)
 target_link_libraries(read_bench PRIVATE dbkit prbal_warnings)

@@ -145,7 +145,8 @@ static rpc_status public_status(const struct call_state *state,
 {
     if ((unsigned)status.code >= RPC_CODE_COUNT)
         return (rpc_status){RPC_UNKNOWN, "the server made an unknown error"};
-    if (status.code == RPC_INTERNAL && state->handler_us != 0)
+    if (status.code == RPC_INTERNAL && state->handler_us != 0 &&
+        !state->call.server->options.tells_internal_errors)
         return (rpc_status){RPC_INTERNAL, "internal error"};
     return status;
 }
@@ -176,6 +177,10 @@ static void send_answer(struct call_state *state, rpc_status status)
         answer.details = rpc_details_encode(call, status, &answer.details_size);
     }
     orca_add_trailer(state);
+    /* Trailers alone are for errors: a stream without a message that went well
+     * has headers of its own. */
+    if (status.code == RPC_OK)
+        call_send_headers(state);
     answer.headers = state->headers.first;
     answer.trailers = state->trailers.first;
     call->transport = NULL;

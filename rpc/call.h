@@ -68,6 +68,10 @@ void rpc_end(struct rpc_call *call, rpc_code code, const char *message);
 void rpc_end_reason(struct rpc_call *call, rpc_code code, const char *reason,
                     const char *message);
 
+/* How long the client said that it waits; -1 when it did not say.  The deadline
+ * may be earlier: methods have one of their own. */
+int64_t rpc_client_timeout_us(const struct rpc_call *call);
+
 /* Suspends. */
 rpc_status rpc_sleep(struct rpc_call *call, int64_t ms);
 
@@ -90,6 +94,20 @@ struct rpc_defer {
 void rpc_defer(struct rpc_call *call, void (*fn)(void *argument),
                void *argument);
 void rpc_undefer(struct rpc_call *call, void *argument);
+
+/* A piece of metadata.  Names are in lower case.  In a request the value is as
+ * it came, text with a NUL behind it ("-bin" still in base64); in a response it
+ * is raw, and the transport encodes "-bin" values. */
+struct rpc_field {
+    struct rpc_field *next; /* in the order of arrival or setting */
+    const char *name;
+    const void *value;
+    uint32_t name_size;
+    uint32_t value_size;
+};
+
+/* All of the request's metadata, a list; NULL when there is none. */
+const struct rpc_field *rpc_all_metadata(const struct rpc_call *call);
 
 /* Request metadata: `name` in lower case.  NULL when absent; the first value
  * when it came more than once.  A "-bin" value is decoded; its size goes to

@@ -47,8 +47,9 @@ typedef enum {
 
 enum {
     /* Above this size an output may be at most COMPRESS_RATIO_MAX times its
-     * input. */
-    COMPRESS_RATIO_FREE_BYTES = 64 * 1024,
+     * input.  Below, honest messages compress better than that: 200 KB of
+     * zeros are 30 bytes of zstd. */
+    COMPRESS_RATIO_FREE_BYTES = 1024 * 1024,
     COMPRESS_RATIO_MAX = 100,
     /* What a zstd frame may ask us to remember: 8 MiB, which RFC 8878
      * 3.1.1.1.2 recommends every decoder to support. */

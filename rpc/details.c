@@ -2,6 +2,8 @@
  * nested message is then known when its prefix is written. */
 #include "rpc/details.h"
 
+#include "google/protobuf/any.pb-c.h"
+#include "rpc/codec.h"
 #include "rpc/server_internal.h"
 
 #include <string.h>
@@ -103,6 +105,16 @@ static void put_bad_request(struct writer *w, const struct rpc_details *d)
     wrap_any(w, "type.googleapis.com/google.rpc.BadRequest", end);
 }
 
+/* The newest is written first, and so comes last. */
+static void put_others(struct writer *w, const struct rpc_details *d)
+{
+    for (struct rpc_detail_any *any = d->others; any != NULL; any = any->next) {
+        const uint8_t *end = w->at;
+        put_bytes(w, any->bytes, any->size);
+        wrap_any(w, any->type_url, end);
+    }
+}
+
 static struct rpc_details *details_of(const struct rpc_call *call,
                                       rpc_status status)
 {
@@ -131,6 +143,7 @@ const uint8_t *rpc_details_pack(struct arena *arena,
     uint8_t *start = arena_alloc(arena, RPC_DETAILS_BYTES_MAX);
     uint8_t *end = start + RPC_DETAILS_BYTES_MAX;
     struct writer w = {start, end, false};
+    put_others(&w, d);
     if (d->retry_ms >= 0)
         put_retry_info(&w, d->retry_ms);
     if (d->reason != NULL || d->metadata != NULL)
@@ -146,7 +159,33 @@ const uint8_t *rpc_details_pack(struct arena *arena,
 static bool is_bare(const struct rpc_details *d)
 {
     return d->violations == NULL && d->reason == NULL && d->metadata == NULL &&
-           d->retry_ms < 0;
+           d->retry_ms < 0 && d->others == NULL;
+}
+
+static void fill_any(struct arena *arena, struct rpc_detail_any *any,
+                     const ProtobufCMessage *message)
+{
+    if (message->descriptor == &google__protobuf__any__descriptor) {
+        const Google__Protobuf__Any *given =
+            (const Google__Protobuf__Any *)message;
+        any->type_url = arena_strdup(arena, given->type_url);
+        any->bytes = arena_memdup(arena, given->value.data, given->value.len);
+        any->size = given->value.len;
+        return;
+    }
+    any->type_url = arena_printf(arena, "type.googleapis.com/%s",
+                                 message->descriptor->name);
+    any->bytes = codec_pack(arena, message, &any->size);
+}
+
+void rpc_add_detail(struct rpc_call *call, const void *message)
+{
+    if (call->details == NULL)
+        return;
+    struct rpc_detail_any *any = ARENA_NEW(call->arena, struct rpc_detail_any);
+    fill_any(call->arena, any, message);
+    any->next = call->details->others;
+    call->details->others = any;
 }
 
 const uint8_t *rpc_details_encode(struct rpc_call *call, rpc_status status,

@@ -20,6 +20,14 @@ struct rpc_detail_pair {
     const char *value;
 };
 
+/* A detail of the application's own, encoded. */
+struct rpc_detail_any {
+    struct rpc_detail_any *next;
+    const char *type_url;
+    const uint8_t *bytes;
+    size_t size;
+};
+
 /* One status that was made in this call; the newest first.  It is found again
  * by its message's address, so that details never travel with another one. */
 struct rpc_details {
@@ -29,6 +37,7 @@ struct rpc_details {
     const char *reason;
     struct rpc_detail_pair *metadata; /* newest first */
     int64_t retry_ms;                 /* -1 = none */
+    struct rpc_detail_any *others;    /* newest first; sent in order */
 };
 
 /* Larger details are not sent: all trailers must stay below the 8 KiB of

@@ -32,6 +32,16 @@ static const char *decode_binary(struct arena *arena,
     return (const char *)bytes;
 }
 
+const struct rpc_field *rpc_all_metadata(const struct rpc_call *call)
+{
+    return call_state_of(call)->head.metadata;
+}
+
+int64_t rpc_client_timeout_us(const struct rpc_call *call)
+{
+    return call_state_of(call)->head.timeout_us;
+}
+
 const char *rpc_metadata(const struct rpc_call *call, const char *name,
                          size_t *size)
 {

@@ -41,6 +41,9 @@ struct rpc_server_options {
     const char *error_domain; /* ErrorInfo.domain; "prbal" */
     int loop_count;           /* 0 = one per core */
     bool reflection;
+    /* What a handler says with INTERNAL reaches the client.  Not for the
+     * public: such texts are about the inside. */
+    bool tells_internal_errors;
     rpc_reports load_reports;
     /* Channelz: what the server is doing, for superusers and whoever runs the
      * machine. */

@@ -84,4 +84,8 @@ void rpc_add_metadata(struct rpc_call *call, const char *key,
                       const char *value); /* into ErrorInfo.metadata */
 void rpc_add_retry(struct rpc_call *call, int64_t retry_ms);
 
+/* Any message as a detail, named by its type; a google.protobuf.Any is taken as
+ * the message that it holds.  Encoded at once. */
+void rpc_add_detail(struct rpc_call *call, const void *message);
+
 #endif

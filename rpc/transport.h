@@ -28,17 +28,6 @@ struct rpc_transport {
 
 struct rpc_worker;
 
-/* A piece of metadata.  Names are in lower case.  In a request the value is as
- * it came, text with a NUL behind it ("-bin" still in base64); in a response it
- * is raw, and the transport encodes "-bin" values. */
-struct rpc_field {
-    struct rpc_field *next; /* in the order of arrival or setting */
-    const char *name;
-    const void *value;
-    uint32_t name_size;
-    uint32_t value_size;
-};
-
 /* What a request says before its body.  The transport fills it between begin
  * and open; texts live at least as long as the call (its arena is a good
  * place, a connection's own texts too). */

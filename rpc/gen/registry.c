@@ -20,6 +20,10 @@ static const struct {
     {{"grpc", "xds"}, "runtime_registry", "grpc/registry", "google.rpc"},
     {{"prbal.test"}, "test_registry", "tests/rpc/registry", NULL},
     {{"grpc.testing"}, "interop_registry", "tests/rpc/interop_registry", NULL},
+    {{"connectrpc.conformance"},
+     "conformance_registry",
+     "tests/rpc/conformance_registry",
+     NULL},
 };
 enum { REGISTRY_COUNT = sizeof registries / sizeof registries[0] };
 

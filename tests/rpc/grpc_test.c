@@ -351,6 +351,19 @@ static void an_error_is_one_block_of_headers(void **state)
     assert_int_equal(r->body_size, 0);
 }
 
+/* Trailers alone stand for an error: PROTOCOL-HTTP2 allows them for nothing
+ * else, and some clients show no headers then. */
+static void a_stream_without_messages_still_has_headers(void **state)
+{
+    fixture *t = *state;
+    ServerStreamRequest req = SERVER_STREAM_REQUEST_INIT;
+    struct client_response *r =
+        wire_call(t, TEST_SERVER_STREAM, NULL, framed(t, &req));
+    assert_grpc(r, 200, RPC_OK);
+    assert_int_equal(r->header_blocks, 2);
+    assert_int_equal(r->body_size, 0);
+}
+
 static void an_error_after_messages_is_in_the_trailers(void **state)
 {
     fixture *t = *state;
@@ -547,6 +560,7 @@ int main(void)
         cmocka_unit_test(too_much_metadata_is_refused_with_a_status),
         cmocka_unit_test(a_comma_counts_as_one_more_field),
         cmocka_unit_test(an_error_is_one_block_of_headers),
+        cmocka_unit_test(a_stream_without_messages_still_has_headers),
         cmocka_unit_test(an_error_after_messages_is_in_the_trailers),
         cmocka_unit_test(details_travel_beside_the_code),
         cmocka_unit_test(details_that_would_not_fit_are_left_out),

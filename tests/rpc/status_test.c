@@ -73,6 +73,34 @@ static struct rpc_call *bare_call(fixture *t)
     return call;
 }
 
+static void any_message_may_be_a_detail_and_comes_last(void **state)
+{
+    fixture *t = *state;
+    struct rpc_call *call = bare_call(t);
+    EchoRequest own = ECHO_REQUEST_INIT;
+    own.text = "mine";
+    Google__Protobuf__Any any = GOOGLE__PROTOBUF__ANY__INIT;
+    any.type_url = "example.com/some.Type";
+    any.value = (ProtobufCBinaryData){2, (uint8_t *)"\x08\x01"};
+    rpc_status status = rpc_fail_reason(call, RPC_ABORTED, "WHY", "no");
+    rpc_add_detail(call, &own);
+    rpc_add_detail(call, &any);
+
+    size_t size;
+    struct codec_error error;
+    const uint8_t *bytes = rpc_details_encode(call, status, &size);
+    const Google__Rpc__Status *sent = (Google__Rpc__Status *)codec_decode(
+        t->arena, &google__rpc__status__descriptor, bytes, size, &error);
+    assert_int_equal(sent->n_details, 3);
+    assert_string_equal(sent->details[0]->type_url,
+                        "type.googleapis.com/google.rpc.ErrorInfo");
+    assert_string_equal(sent->details[1]->type_url,
+                        "type.googleapis.com/prbal.test.EchoRequest");
+    assert_memory_equal(sent->details[1]->value.data, "\x0a\x04mine", 6);
+    assert_string_equal(sent->details[2]->type_url, "example.com/some.Type");
+    assert_memory_equal(sent->details[2]->value.data, "\x08\x01", 2);
+}
+
 static void a_replaced_status_takes_its_details_with_it(void **state)
 {
     fixture *t = *state;
@@ -137,6 +165,7 @@ int main(void)
         cmocka_unit_test(every_code_has_its_name),
         CASE(all_details_arrive_with_their_status),
         CASE(a_plain_status_has_no_details),
+        CASE(any_message_may_be_a_detail_and_comes_last),
         CASE(a_replaced_status_takes_its_details_with_it),
         CASE(violations_keep_their_order),
         CASE(metadata_travels_in_the_error_info),
