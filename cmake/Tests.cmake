@@ -96,7 +96,8 @@ if(PRBAL_FUZZ)
 endif()
 
 # What tests/wire/attack_test sends against a real prbald.
-add_executable(attack EXCLUDE_FROM_ALL tests/wire/attack.c)
+file(GLOB attack_sources CONFIGURE_DEPENDS tests/wire/attack/*.c)
+add_executable(attack EXCLUDE_FROM_ALL ${attack_sources})
 target_link_libraries(attack PRIVATE wire_client prbal_warnings PkgConfig::cmocka)
 
 # For tools from outside: grpcurl, h2load, h2spec, benchmarks.

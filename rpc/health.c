@@ -44,7 +44,9 @@ rpc_status health_check(struct rpc_call *call, const HealthCheckRequest *req,
 }
 
 /* gRFC A90. */
-enum { HEALTH_LIST_MAX = 100 };
+/* Whoever knows the port may watch, and each watch is a stream that stays: so
+ * many on each loop are more than all the load balancers of a cluster. */
+enum { HEALTH_LIST_MAX = 100, HEALTH_WATCHES_MAX = 1000 };
 
 static HealthListResponseStatusesEntry *list_entry(struct rpc_call *call,
                                                    const char *name)
@@ -91,6 +93,7 @@ static void tell(struct health_watch *watch,
 
 static void free_watch(struct health_watch *watch)
 {
+    watch->worker->watch_count--;
     if (watch->previous != NULL)
         watch->previous->next = watch->next;
     else
@@ -126,6 +129,9 @@ rpc_status health_watch(struct rpc_call *call, const HealthCheckRequest *req,
                         struct rpc_out *out)
 {
     struct rpc_worker *worker = rpc_worker_of(call->loop);
+    if (worker->watch_count >= HEALTH_WATCHES_MAX)
+        return rpc_fail_retry(call, RPC_RESOURCE_EXHAUSTED, 60 * 1000,
+                              "too many watch the health of this server");
     struct health_watch *watch = calloc(1, sizeof *watch);
     if (watch == NULL)
         abort();
@@ -135,6 +141,7 @@ rpc_status health_watch(struct rpc_call *call, const HealthCheckRequest *req,
     if (watch->next != NULL)
         watch->next->previous = watch;
     worker->watches = watch;
+    worker->watch_count++;
     watch->tail = rpc_detach(out, &watch_hooks, watch);
     tell(watch, watch->is_known ? status_of(call->server)
                                 : SERVING_STATUS_SERVICE_UNKNOWN);

@@ -109,6 +109,17 @@ void pool_free(struct pool *pool, void *object)
     pool->spare_count[h->list]++;
 }
 
+/* What has no list is malloc()'s: it can grow where it is. */
+static void *grow_large(struct header *h, size_t size)
+{
+    size_t bytes = size + sizeof *h;
+    h = bytes < size ? NULL : realloc(h, bytes);
+    if (h == NULL)
+        abort();
+    h->size = (uint32_t)size;
+    return h + 1;
+}
+
 void *pool_realloc(struct pool *pool, void *object, size_t size)
 {
     if (object == NULL)
@@ -116,6 +127,8 @@ void *pool_realloc(struct pool *pool, void *object, size_t size)
     size_t old_size = header_of(object)->size;
     if (size <= old_size)
         return object;
+    if (header_of(object)->list == NO_LIST)
+        return grow_large(header_of(object), size);
     void *grown = pool_alloc(pool, size);
     memcpy(grown, object, old_size);
     pool_free(pool, object);

@@ -35,6 +35,7 @@ struct rpc_worker {
     struct rpc_tail *tails;
     struct rpc_tail *next_to_drain; /* while tails are asked to end */
     struct health_watch *watches;
+    uint32_t watch_count;
     struct rpc_net_worker *net;
     struct orca_report *load; /* of the server, at most a second old */
     struct load_counts counts;

@@ -12,6 +12,7 @@
 #include "services/probes.h"
 #include "services/seed/seed.h"
 
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -30,6 +31,7 @@ enum {
     READY_STEP_MS = 10,
     DOUBLE_SIGNAL_US = 400 * 1000,
     OPEN_FILES_WANTED = 65536,
+    LARGE_BUFFER_BYTES = 256 * 1024,
 };
 
 /* What runs, in the order in which it was started. */
@@ -77,6 +79,16 @@ static bool raise_file_limit(struct serving *s)
         limit.rlim_cur = wanted;
         setrlimit(RLIMIT_NOFILE, &limit);
     }
+    return true;
+}
+
+/* A large message has a mapping of its own: it grows without being copied, and
+ * goes back to the system when its call ends.  malloc() would learn from the
+ * first one to keep all others on its heap. */
+static bool map_large_buffers(struct serving *s)
+{
+    (void)s;
+    mallopt(M_MMAP_THRESHOLD, LARGE_BUFFER_BYTES);
     return true;
 }
 
@@ -377,6 +389,7 @@ static void drain(struct serving *s)
 typedef bool (*step)(struct serving *s);
 
 static const step steps[] = {
+    map_large_buffers,
     raise_file_limit,
     check_settings,
     open_log,

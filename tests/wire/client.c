@@ -394,6 +394,16 @@ void client_reset(struct client *client, struct client_response *response,
     send_pending(client);
 }
 
+void client_forget(struct client *client, struct client_response *response)
+{
+    int i = 0;
+    assert_true(response->is_closed);
+    while (&client->uploads[i]->response != response)
+        i++;
+    free_upload(client->uploads[i]);
+    client->uploads[i] = client->uploads[--client->upload_count];
+}
+
 void client_grant(struct client *client, struct client_response *response,
                   int32_t bytes)
 {

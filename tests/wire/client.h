@@ -58,6 +58,9 @@ void client_send(struct client *client, struct client_response *response,
 void client_reset(struct client *client, struct client_response *response,
                   uint32_t code);
 
+/* Frees a response that is closed, for who makes many requests. */
+void client_forget(struct client *client, struct client_response *response);
+
 /* Lets the peer send as much again; only needed with a window_bytes. */
 void client_grant(struct client *client, struct client_response *response,
                   int32_t bytes);

@@ -1,0 +1,82 @@
+#include "tests/wire/attack/attack.h"
+
+#include <zlib.h>
+
+static void messages_with(const struct rpc_header *type)
+{
+    static uint8_t groups[5 + 50000];
+    memset(groups, 0x0b, sizeof groups); /* field 1: a group begins */
+    client_frame(groups, 0, groups + 5, 50000);
+
+    attack_assert_answer(HEALTH, type, "\0\0\0\0\12abc", 8, INTERNAL);
+    attack_assert_answer(HEALTH, type, "\0\0\0", 3, INTERNAL);
+    attack_assert_answer(HEALTH, type, "\0\xff\xff\xff\xff", 5,
+                         RESOURCE_EXHAUSTED);
+    attack_assert_answer(HEALTH, type, "\0\0\x40\0\1", 5, RESOURCE_EXHAUSTED);
+    attack_assert_answer(HEALTH, type, "\2\0\0\0\0", 5, INTERNAL);
+    attack_assert_answer(HEALTH, type, "\1\0\0\0\0", 5, INTERNAL);
+    attack_assert_answer(HEALTH, type, "\0\0\0\0\0\0\0\0\0\0", 10,
+                         UNIMPLEMENTED);
+    attack_assert_answer(HEALTH, type, "", 0, UNIMPLEMENTED);
+    attack_assert_answer(HEALTH, type, groups, sizeof groups, INVALID_ARGUMENT);
+    attack_assert_answer(HEALTH, type, "\0\0\0\0\2\x0a\xff", 7,
+                         INVALID_ARGUMENT);
+    attack_assert_answer(HEALTH, type, "\0\0\0\0\3\x0a\1\xff", 8,
+                         INVALID_ARGUMENT);
+    attack_assert_answer(HEALTH, type, "\0\0\0\0\4\x0a\2a\0", 9,
+                         INVALID_ARGUMENT);
+}
+
+static void messages(void)
+{
+    static const struct rpc_header web[] = {
+        {"content-type", "application/grpc-web"}, {0}};
+    messages_with(NULL);
+    messages_with(web);
+}
+
+/* 64 MB of zeros as one gzip member. */
+static size_t make_bomb(uint8_t *out, size_t room)
+{
+    static uint8_t zeros[1 << 16];
+    z_stream z = {.next_out = out, .avail_out = (uInt)room};
+    assert_int_equal(deflateInit2(&z, 9, Z_DEFLATED, 31, 9, 0), Z_OK);
+    for (int i = 0; i < 1024; i++) {
+        z.next_in = zeros;
+        z.avail_in = sizeof zeros;
+        assert_int_equal(deflate(&z, i == 1023 ? Z_FINISH : Z_NO_FLUSH),
+                         i == 1023 ? Z_STREAM_END : Z_OK);
+    }
+    deflateEnd(&z);
+    return z.total_out;
+}
+
+static void gzip_bomb(void)
+{
+    static uint8_t body[5 + (1 << 17)];
+    static const struct rpc_header gzip[] = {{"grpc-encoding", "gzip"}, {0}};
+    size_t size = make_bomb(body + 5, sizeof body - 5);
+    client_frame(body, 1, body + 5, size);
+    for (int i = 0; i < 20; i++)
+        attack_assert_answer(HEALTH, gzip, body, size + 5, RESOURCE_EXHAUSTED);
+}
+
+/* 4 MiB of one-byte elements: as structs they would be many times that. */
+static void amplification(void)
+{
+    static uint8_t body[5 + 4 * 1024 * 1024];
+    static const uint8_t unknown[4] = {0xfa, 0x7f, 0x01, 0};
+    size_t size = sizeof body - 5;
+    for (size_t i = 0; i + sizeof unknown <= size; i += sizeof unknown)
+        memcpy(body + 5 + i, unknown, sizeof unknown);
+    client_frame(body, 0, body + 5, size);
+    attack_assert_answer(HEALTH, NULL, body, sizeof body, OK);
+}
+
+const struct attack attacks_by_messages[] = {
+    {"broken_messages_have_their_codes", messages, ATTACK_QUICK},
+    {"a_gzip_bomb_is_refused", gzip_bomb, ATTACK_QUICK},
+    {"unknown_fields_are_skipped_and_cost_nothing", amplification,
+     ATTACK_QUICK},
+    {0},
+};
