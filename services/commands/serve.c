@@ -389,20 +389,10 @@ static void drain(struct serving *s)
 typedef bool (*step)(struct serving *s);
 
 static const step steps[] = {
-    map_large_buffers,
-    raise_file_limit,
-    check_settings,
-    open_log,
-    open_database,
-    migrate,
-    seed_once,
-    load_keys,
-    find_certificate,
-    create_server,
-    listen_for_calls,
-    listen_for_operator,
-    start_edge,
-    start_server,
+    map_large_buffers, raise_file_limit, check_settings,   open_log,
+    open_database,     migrate,          seed_once,        load_keys,
+    find_certificate,  create_server,    listen_for_calls, listen_for_operator,
+    start_edge,        start_server,
 };
 
 static bool start(struct serving *s)
