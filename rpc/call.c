@@ -409,6 +409,7 @@ bool rpc_transport_open(struct rpc_transport *transport)
     struct call_state *state = call_state_of(transport->call);
     state->start_us = loop_now_us(state->call.loop);
     state->call.peer = state->head.peer;
+    state->call.peer_identity = state->head.peer_identity;
     rpc_status status = gate_pass(state);
     state->is_counted = status.code == RPC_OK;
     observe_start(state);

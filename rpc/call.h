@@ -33,7 +33,11 @@ struct rpc_call {
     struct rpc_caller caller;
     const char *request_id; /* never NULL */
     const char *peer;       /* "127.0.0.1:4711", "local", "task" */
-    int64_t deadline_us;    /* loop_now_us() scale; 0 = none */
+    /* Whose certificate the connection was opened with: "spiffe://..." or a
+     * name, as tls_peer_identity() chooses; NULL without one.  Its authority
+     * was checked; whether it may do something was not. */
+    const char *peer_identity;
+    int64_t deadline_us; /* loop_now_us() scale; 0 = none */
 
     /* RPC_OK while the call is wanted.  Cancel, deadline and disconnect set it
      * once and wake the coroutine: every wait then returns it. */

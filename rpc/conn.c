@@ -5,6 +5,7 @@
 #include "rpc/channelz.h"
 
 #include "rpc/hash.h"
+#include "rpc/log.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -25,6 +26,12 @@ enum {
     LINGER_BYTES_MAX = 1024 * 1024,
     TLS_RECORD_HANDSHAKE = 0x16,
     SNIFF_BYTES = 4,
+    /* Steps of handshakes in a pass.  The one with the signature takes a third
+     * of a millisecond (P-256) to a whole one (RSA 2048), and calls of other
+     * connections wait for it. */
+    HANDSHAKE_STEPS_MAX = 16,
+    /* For a handshake while others wait for theirs. */
+    CROWDED_MS = 1000,
 };
 
 /* --- life --- */
@@ -39,8 +46,18 @@ void conn_hold(struct conn *conn)
 void conn_release(struct conn *conn)
 {
     assert(conn->references > 0);
-    if (--conn->references == 0)
-        pool_free(conn->net->pool, conn);
+    if (--conn->references > 0)
+        return;
+    free(conn->identity);
+    pool_free(conn->net->pool, conn);
+}
+
+void conn_settle(struct conn *conn)
+{
+    if (conn->has_settled)
+        return;
+    conn->has_settled = true;
+    net_settle(conn->net->server);
 }
 
 static void link_conn(struct conn *conn)
@@ -89,6 +106,7 @@ void conn_close(struct conn *conn)
     uv_close((uv_handle_t *)&conn->poll, on_poll_closed);
     close(conn->fd);
     unlink_conn(conn);
+    conn_settle(conn);
     net_leave(conn->net, conn->key);
 }
 
@@ -351,10 +369,39 @@ static void take_turn(struct conn *conn)
         read_input(conn);
 }
 
+static void count_handshake(const char *result)
+{
+    char label[32];
+    snprintf(label, sizeof label, "result=\"%s\"", result);
+    metrics_add(metrics_counter("grpc_server_tls_handshakes_total",
+                                "TLS handshakes, by their result.", label),
+                1);
+}
+
+static void shaken_hands(struct conn *conn)
+{
+    count_handshake(tls_is_resumed(conn->tls) ? "resumed" : "full");
+    conn->identity = tls_peer_identity(conn->tls);
+}
+
+/* What the operator of another service wants to know of its certificate. */
+static void handshake_failed(struct conn *conn)
+{
+    count_handshake("failed");
+    log_text(LOG_DEBUG, "net", "TLS handshake failed: %s, peer %s",
+             tls_failure(conn->tls), conn->peer);
+    net_count_ended("handshake_failed", conn->peer);
+    conn_close(conn);
+}
+
+/* Those that come too late in a pass are still readable in the next one. */
 static void shake_hands(struct conn *conn)
 {
+    if (conn->net->handshake_steps++ >= HANDSHAKE_STEPS_MAX)
+        return;
     switch (tls_handshake(conn->tls)) {
     case TLS_DONE:
+        shaken_hands(conn);
         set_interest(conn, false);
         start_talking(conn, &h2_protocol);
         read_input(conn); /* the preface often comes with the last flight */
@@ -366,8 +413,7 @@ static void shake_hands(struct conn *conn)
         set_interest(conn, true);
         return;
     default:
-        net_count_ended("handshake_failed", conn->peer);
-        conn_close(conn);
+        handshake_failed(conn);
     }
 }
 
@@ -547,7 +593,7 @@ void conn_adopt(struct rpc_net_worker *net, int fd, rpc_listen_mode mode,
 
 void conn_drain(struct conn *conn, const char *reason)
 {
-    if (conn->stage == CONN_TALKING && conn->is_settled)
+    if (conn->stage == CONN_TALKING && conn->has_settled)
         conn->protocol->drain(conn, reason);
     else if (conn->stage != CONN_LINGERING)
         conn_close(conn);
@@ -566,19 +612,36 @@ static void evict(struct conn *conn, const char *reason)
     conn_close(conn);
 }
 
+/* Whoever has not come to HTTP yet. */
+static void sweep_handshake(struct conn *conn, int64_t at_us)
+{
+    bool is_crowded = atomic_load(&conn->net->server->is_crowded);
+    if (is_overdue(conn->opened_us, conn_options(conn)->handshake_ms, at_us))
+        evict(conn, "handshake_timeout");
+    else if (is_crowded && is_overdue(conn->opened_us, CROWDED_MS, at_us))
+        evict(conn, "handshake_crowded");
+}
+
+static void grow_old(struct conn *conn)
+{
+    conn->aged_us = INT64_MAX;
+    conn->protocol->drain(conn, "max_age");
+}
+
 void conn_sweep(struct conn *conn, int64_t at_us)
 {
     const struct rpc_server_options *options = conn_options(conn);
     if (conn->stage == CONN_LINGERING) {
         if (at_us - conn->lingering_us >= LINGER_US)
             conn_close(conn);
-    } else if (!conn->is_settled) {
-        if (is_overdue(conn->opened_us, options->handshake_ms, at_us))
-            evict(conn, "handshake_timeout");
+    } else if (!conn->has_settled) {
+        sweep_handshake(conn, at_us);
     } else if (conn->is_blocked &&
                is_overdue(conn->progress_us, options->stall_ms, at_us)) {
         evict(conn, "write_stalled");
     } else if (conn->stage == CONN_TALKING) {
+        if (at_us >= conn->aged_us)
+            grow_old(conn);
         conn->protocol->sweep(conn, at_us);
     }
 }

@@ -94,10 +94,11 @@ struct conn {
     uint64_t key;
     uint32_t roles; /* that calls have by coming this way */
     char peer[PEER_TEXT_BYTES];
+    char *identity; /* of a client's certificate, or NULL; by malloc() */
 
     /* Of both versions of HTTP: */
-    bool is_settled; /* a client has shown that it is one */
-    int64_t idle_us; /* since when there is no stream */
+    bool has_settled; /* a client has shown that it is one: conn_settle() */
+    int64_t idle_us;  /* since when there is no stream */
 
     /* rpc/h2.c's: */
     struct guard guard;
@@ -131,6 +132,10 @@ static inline const struct rpc_server_options *conn_options(
 /* Takes over an accepted socket, on the worker's thread. */
 void conn_adopt(struct rpc_net_worker *net, int fd, rpc_listen_mode mode,
                 const struct sockaddr_storage *from);
+
+/* The peer has shown that it is a client: it acknowledged our SETTINGS, say.
+ * Again is harmless. */
+void conn_settle(struct conn *conn);
 
 /* Has something to send at the end of this pass. */
 void conn_mark_dirty(struct conn *conn);

@@ -207,14 +207,16 @@ static rpc_status check_method_limit(struct call_state *state)
     return answer.is_allowed ? RPC_SUCCESS : too_many(call, answer.retry_ms);
 }
 
-/* Streams are few and long: their frames have limits of their own. */
+/* Streams are few and long: their frames have limits of their own.  Who has a
+ * role without being signed in is a service of ours, and no stranger. */
 static rpc_status check_general_limit(struct call_state *state)
 {
     struct rpc_call *call = &state->call;
     const struct rpc_server_options *options = &call->server->options;
     uint32_t per_hour = call->caller.id != NULL ? options->signed_in_per_hour
                                                 : options->anonymous_per_hour;
-    if (per_hour == 0 || call->method->kind != RPC_UNARY)
+    bool is_service = call->caller.id == NULL && call->caller.roles != 0;
+    if (per_hour == 0 || call->method->kind != RPC_UNARY || is_service)
         return RPC_SUCCESS;
     limiter_answer answer = limiter_take(
         call->server->limiter, bucket_key(state, call->server), per_hour,

@@ -171,6 +171,10 @@ void grpc_request(struct grpc_stream *stream, const struct http_fields *fields)
     head->peer = arena_strdup(http->transport.call->arena, http->conn->peer);
     head->peer_key = http->conn->key;
     head->roles = http->conn->roles;
+    head->peer_identity =
+        http->conn->identity == NULL
+            ? NULL
+            : arena_strdup(http->transport.call->arena, http->conn->identity);
     rpc_status status = read_fields(stream, head, fields);
     if (status.code != RPC_OK)
         rpc_transport_fail(&http->transport, status.code, status.message);

@@ -139,7 +139,8 @@ static int on_frame_received(nghttp2_session *session,
             on_end_stream(conn, frame->hd.stream_id);
         break;
     case NGHTTP2_SETTINGS:
-        conn->is_settled |= is_ack;
+        if (is_ack)
+            conn_settle(conn);
         break;
     case NGHTTP2_PING:
         if (is_ack)
@@ -545,8 +546,6 @@ static void sweep(struct conn *conn, int64_t at_us)
     if (conn->stream_count == 0 &&
         is_overdue(conn->idle_us, conn_options(conn)->idle_ms, at_us))
         drain_begin(conn, "max_idle");
-    if (at_us >= conn->aged_us)
-        drain_begin(conn, "max_age");
     if (!conn->is_blocked)
         reset_stalled(conn, at_us);
     keep_alive(conn, at_us);

@@ -6,6 +6,7 @@
 #include "rpc/conn.h"
 #include "rpc/h2.h"
 #include "rpc/log.h"
+#include "rpc/tls_tickets.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -24,6 +25,7 @@ enum {
     RESERVED_FDS = 128,
     SWEEP_MS_MAX = 1000,
     SWEEP_MS_MIN = 10,
+    CROWDED_MS = 5, /* until the next look whether there is room again */
 };
 
 struct listener {
@@ -73,6 +75,11 @@ static struct rpc_net_worker *least_busy(struct rpc_net_server *net)
     return best;
 }
 
+void net_settle(struct rpc_net_server *server)
+{
+    atomic_fetch_sub(&server->handshakes, 1);
+}
+
 void net_leave(struct rpc_net_worker *net, uint64_t key)
 {
     peers_leave(net->server->peers, key);
@@ -95,9 +102,11 @@ static void hand_over(struct rpc_net_worker *to, const struct listener *from,
 {
     atomic_fetch_add(&to->conn_count, 1);
     atomic_fetch_add(&to->server->connections, 1);
+    atomic_fetch_add(&to->server->handshakes, 1);
     metrics_add(to->server->connections_gauge, 1);
     if (atomic_load(&to->server->server->draining)) {
         close(fd);
+        net_settle(to->server);
         net_leave(to, peer_key(peer));
         return;
     }
@@ -158,6 +167,42 @@ static void drop_one(struct listener *listener)
     net_count_ended("no_file_descriptors", "unknown");
 }
 
+static void on_acceptable(uv_poll_t *poll, int status, int events);
+
+static bool has_room(const struct rpc_net_server *net)
+{
+    return atomic_load(&net->handshakes) < net->server->options.handshakes_max;
+}
+
+static void accept_again(struct loop_timer *timer)
+{
+    struct rpc_net_server *net =
+        (struct rpc_net_server *)((char *)timer -
+                                  offsetof(struct rpc_net_server, again));
+    if (!has_room(net)) {
+        loop_timer_start(timer->loop, timer, CROWDED_MS);
+        return;
+    }
+    atomic_store(&net->is_crowded, false);
+    for (struct listener *l = net->listeners; l != NULL; l = l->next)
+        if (l->fd >= 0)
+            uv_poll_start(&l->poll, UV_READABLE, on_acceptable);
+}
+
+/* A crowd that comes back after a restart waits in the kernel's queue, where it
+ * costs nothing and none of it is turned away.  Those who hold a place and do
+ * not get on with it then have less time (conn_sweep). */
+static void wait_for_room(struct rpc_net_server *net)
+{
+    atomic_store(&net->is_crowded, true);
+    metrics_add(net->crowded_count, 1);
+    for (struct listener *l = net->listeners; l != NULL; l = l->next)
+        if (l->fd >= 0)
+            uv_poll_stop(&l->poll);
+    struct rpc_net_worker *first = atomic_load(&net->workers[0]);
+    loop_timer_start(first->worker->loop, &net->again, CROWDED_MS);
+}
+
 static void on_acceptable(uv_poll_t *poll, int status, int events)
 {
     (void)events;
@@ -165,6 +210,10 @@ static void on_acceptable(uv_poll_t *poll, int status, int events)
     if (status < 0)
         return;
     for (int i = 0; i < ACCEPTS_PER_PASS; i++) {
+        if (!has_room(listener->net)) {
+            wait_for_room(listener->net);
+            return;
+        }
         struct sockaddr_storage peer = {0};
         socklen_t size = sizeof peer;
         int fd = accept4(listener->fd, (struct sockaddr *)&peer, &size,
@@ -202,6 +251,7 @@ static void stop_accepting(struct rpc_net_worker *net)
 {
     if (net->worker->index != 0)
         return;
+    loop_timer_stop(&net->server->again);
     for (struct listener *l = net->server->listeners; l != NULL; l = l->next) {
         if (l->fd < 0)
             continue;
@@ -215,9 +265,11 @@ static void stop_accepting(struct rpc_net_worker *net)
 
 static void on_flush(struct loop_flush *flush)
 {
-    conn_flush_all(
+    struct rpc_net_worker *net =
         (struct rpc_net_worker *)((char *)flush -
-                                  offsetof(struct rpc_net_worker, flush)));
+                                  offsetof(struct rpc_net_worker, flush));
+    net->handshake_steps = 0;
+    conn_flush_all(net);
 }
 
 /* Often enough for the shortest time limit. */
@@ -361,6 +413,7 @@ static void destroy(struct rpc_server *server)
     if (net->spare_fd >= 0)
         close(net->spare_fd);
     tls_identity_release(net->identity);
+    tls_tickets_destroy(net->tickets);
     peers_destroy(net->peers);
     pthread_mutex_destroy(&net->lock);
     free(net->workers);
@@ -408,6 +461,11 @@ static struct rpc_net_server *net_of(struct rpc_server *server)
     net->guard_limits.ping_interval_ms = options->ping_interval_ms;
     net->connections_gauge =
         metrics_gauge("grpc_server_connections", "Open connections.", NULL);
+    net->crowded_count = metrics_counter(
+        "grpc_server_accept_pauses_total",
+        "Times that too many handshakes were under way to accept more.", NULL);
+    loop_timer_init(&net->again, accept_again);
+    net->tickets = tls_tickets_create(NULL);
     net->connections_max = connections_allowed(options->connections_max);
     net->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     pthread_mutex_init(&net->lock, NULL);
@@ -418,14 +476,29 @@ static struct rpc_net_server *net_of(struct rpc_server *server)
     return net;
 }
 
+static const char *given(const char *path)
+{
+    return path == NULL || *path == '\0' ? NULL : path;
+}
+
 bool rpc_server_use_tls(struct rpc_server *server, const char *certificate_path,
                         const char *key_path, char *error, size_t error_size)
 {
+    struct rpc_net_server *net = net_of(server);
+    const struct rpc_server_options *o = &server->options;
+    const struct tls_options options = {
+        .certificate_path = certificate_path,
+        .key_path = key_path,
+        .client_auth = (tls_client_auth)o->client_auth,
+        .client_ca_path = given(o->client_ca),
+        .client_crl_path = given(o->client_crl),
+        .ticket_count = o->tickets,
+        .tickets = net->tickets,
+    };
     struct tls_identity *identity =
-        tls_identity_load(certificate_path, key_path, error, error_size);
+        tls_identity_load(&options, error, error_size);
     if (identity == NULL)
         return false;
-    struct rpc_net_server *net = net_of(server);
     pthread_mutex_lock(&net->lock);
     struct tls_identity *old = net->identity;
     net->identity = identity;
@@ -483,6 +556,14 @@ int rpc_server_listen(struct rpc_server *server, const char *address,
     if (objection != NULL) {
         snprintf(error, error_size, "cannot listen on %s %s", address,
                  objection);
+        return -1;
+    }
+    if (mode != RPC_LISTEN_TLS &&
+        server->options.client_auth == RPC_CLIENT_AUTH_REQUIRED) {
+        snprintf(error, error_size,
+                 "cannot listen on %s: clear text is a way round the required "
+                 "client certificates",
+                 address);
         return -1;
     }
     int fd = address_listen(address, error, error_size);

@@ -45,6 +45,7 @@ struct rpc_net_worker {
     struct loop_timer sweep; /* looks at every connection's time limits */
     bool draining;
     metric received_bytes, sent_bytes; /* the server's */
+    uint32_t handshake_steps;          /* in this pass */
 
     nghttp2_session_callbacks *callbacks;
     nghttp2_option *option;
@@ -72,7 +73,11 @@ struct rpc_net_server {
     struct guard_limits guard_limits;
     uint32_t connections_max;
     atomic_uint connections;
-    metric connections_gauge;
+    metric connections_gauge, crowded_count;
+    atomic_uint handshakes;  /* connections that are not settled yet */
+    atomic_bool is_crowded;  /* too many of them: nothing more is accepted */
+    struct loop_timer again; /* the first worker's, while it is */
+    struct tls_tickets *tickets;
     /* By index; NULL while that worker does not run. */
     struct rpc_net_worker *_Atomic *workers;
     int spare_fd; /* given up for a moment to refuse when fds have run out */
@@ -91,6 +96,9 @@ size_t net_listener_ids(const struct rpc_server *server, int64_t *ids,
                         size_t room);
 /* -1 for another id, or when it is closed already.  On the first loop. */
 int net_listener_fd(const struct rpc_server *server, int64_t id);
+
+/* A connection has done its handshakes, or is gone without. */
+void net_settle(struct rpc_net_server *server);
 
 /* A connection is gone: its place may be given to another. */
 void net_leave(struct rpc_net_worker *net, uint64_t key);

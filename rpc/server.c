@@ -37,6 +37,7 @@ static void fill_options(struct rpc_server_options *o)
     default_to(&o->connections_max, 10000);
     default_to(&o->connections_per_ip_max,
                o->proxies > 0 ? o->connections_max : 256);
+    default_to(&o->handshakes_max, 1000);
     default_to(&o->calls_in_flight_max, 10000);
     default_to(&o->drain_ms, 30000);
     default_to(&o->unary_ms_max, 60000);

@@ -34,6 +34,13 @@ typedef enum {
     RPC_REPORTS_MEASURED, /* and what the runtime measures */
 } rpc_reports;
 
+/* Whether clients show certificates; call->peer_identity is who they are. */
+typedef enum {
+    RPC_CLIENT_AUTH_OFF,
+    RPC_CLIENT_AUTH_OPTIONAL,
+    RPC_CLIENT_AUTH_REQUIRED,
+} rpc_client_auth;
+
 struct rpc_server_options {
     const struct rpc_registry *const *registries; /* NULL-terminated */
     struct rpc_hooks hooks;
@@ -56,6 +63,10 @@ struct rpc_server_options {
     uint32_t streams_max;            /* 128 per connection */
     uint32_t connections_max;        /* 10,000, and below the fd limit */
     uint32_t connections_per_ip_max; /* 256; behind proxies any number */
+    /* Connections that have not come to HTTP yet, by TLS or by slowness: 1,000.
+     * More wait in the kernel's queue, and whoever is at it for more than a
+     * second then gives way. */
+    uint32_t handshakes_max;
     /* Trusted proxies in a row before the server, each of which appends to
      * x-forwarded-for; the client's address is taken from there.  0 = none. */
     uint32_t proxies;
@@ -86,6 +97,13 @@ struct rpc_server_options {
      * "*" for any.  NULL or "": gRPC-Web is not spoken. */
     const char *web_origins;
 
+    /* For rpc_server_use_tls(), which reads the files each time; NULL or "" is
+     * none, rpc/tls.h says what they mean. */
+    rpc_client_auth client_auth;
+    const char *client_ca;
+    const char *client_crl;
+    uint32_t tickets; /* of each new session; here 0 means no resumption */
+
     /* Time limits of connections, likewise; see docs of gRPC keepalive. */
     uint32_t handshake_ms; /* 10,000: from accept to HTTP/2 SETTINGS */
     uint32_t stall_ms;     /* 30,000: the peer takes none of our data */
@@ -107,8 +125,9 @@ void *rpc_server_application(const struct rpc_server *server);
 
 /* TLS from PEM files: TLS 1.2 or newer, ALPN h2.  Not calling it leaves h2c
  * only.  Also while the server runs: connections that come from then on get the
- * new certificate.  False with a sentence in error[error_size], and nothing
- * changed, when a file will not do. */
+ * new certificate, and are held to the new client_ca and client_crl.  False
+ * with a sentence in error[error_size], and nothing changed, when a file will
+ * not do.  One thread at a time. */
 bool rpc_server_use_tls(struct rpc_server *server, const char *certificate_path,
                         const char *key_path, char *error, size_t error_size);
 

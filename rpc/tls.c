@@ -1,126 +1,10 @@
 #include "rpc/tls_internal.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <openssl/err.h>
-#include <openssl/ssl.h>
-#include <stdio.h>
+#include <openssl/x509.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-/* RFC 9113 appendix A forbids all of TLS 1.2 but ephemeral AEAD suites. */
-static const char ciphers[] = "ECDHE+AESGCM:ECDHE+CHACHA20";
-
-static const unsigned char h2[] = {2, 'h', '2'};
-
-static int select_h2(SSL *ssl, const unsigned char **chosen,
-                     unsigned char *chosen_length, const unsigned char *offered,
-                     unsigned offered_length, void *argument)
-{
-    (void)ssl;
-    (void)argument;
-    unsigned char *match;
-    if (SSL_select_next_proto(&match, chosen_length, h2, sizeof h2, offered,
-                              offered_length) != OPENSSL_NPN_NEGOTIATED)
-        return SSL_TLSEXT_ERR_ALERT_FATAL;
-    *chosen = match;
-    return SSL_TLSEXT_ERR_OK;
-}
-
-/* A key with a passphrase must fail, not ask the terminal. */
-static int no_passphrase(char *buffer, int size, int writing, void *argument)
-{
-    (void)buffer;
-    (void)size;
-    (void)writing;
-    (void)argument;
-    return -1;
-}
-
-static bool harden(SSL_CTX *context)
-{
-    SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION |
-                                     SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET |
-                                     SSL_OP_CIPHER_SERVER_PREFERENCE |
-                                     SSL_OP_PRIORITIZE_CHACHA);
-    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-    SSL_CTX_set_alpn_select_cb(context, select_h2, NULL);
-    SSL_CTX_set_default_passwd_cb(context, no_passphrase);
-    return SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1 &&
-           SSL_CTX_set_cipher_list(context, ciphers) == 1 &&
-           SSL_CTX_set_num_tickets(context, 0) == 1;
-}
-
-/* RELEASE_BUFFERS saves 33 KB of each idle connection.  Read-ahead takes many
- * records with one system call. */
-static void tune(SSL_CTX *context)
-{
-    SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS |
-                                  SSL_MODE_ENABLE_PARTIAL_WRITE |
-                                  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-    SSL_CTX_set_read_ahead(context, 1);
-}
-
-const char *tls_openssl_reason(void)
-{
-    const char *reason = ERR_reason_error_string(ERR_peek_last_error());
-    return reason != NULL ? reason : "unknown reason";
-}
-
-/* OpenSSL says "system lib" for a file that is not there. */
-static const char *file_problem(const char *path)
-{
-    return access(path, R_OK) != 0 ? strerror(errno) : tls_openssl_reason();
-}
-
-static bool load_files(SSL_CTX *context, const char *certificate_path,
-                       const char *key_path, char *error, size_t error_size)
-{
-    if (SSL_CTX_use_certificate_chain_file(context, certificate_path) != 1) {
-        snprintf(error, error_size, "cannot read the certificate %s: %s",
-                 certificate_path, file_problem(certificate_path));
-        return false;
-    }
-    if (SSL_CTX_use_PrivateKey_file(context, key_path, SSL_FILETYPE_PEM) != 1) {
-        snprintf(error, error_size, "cannot use the private key %s: %s",
-                 key_path, file_problem(key_path));
-        return false;
-    }
-    return true;
-}
-
-struct tls_identity *tls_identity_load(const char *certificate_path,
-                                       const char *key_path, char *error,
-                                       size_t error_size)
-{
-    ERR_clear_error();
-    SSL_CTX *context = SSL_CTX_new(TLS_server_method());
-    if (context == NULL || !harden(context)) {
-        snprintf(error, error_size, "OpenSSL refuses our settings: %s",
-                 tls_openssl_reason());
-        SSL_CTX_free(context);
-        return NULL;
-    }
-    tune(context);
-    if (!load_files(context, certificate_path, key_path, error, error_size)) {
-        SSL_CTX_free(context);
-        return NULL;
-    }
-    return (struct tls_identity *)context;
-}
-
-struct tls_identity *tls_identity_hold(struct tls_identity *identity)
-{
-    if (identity != NULL)
-        SSL_CTX_up_ref(tls_context(identity));
-    return identity;
-}
-
-void tls_identity_release(struct tls_identity *identity)
-{
-    SSL_CTX_free(tls_context(identity));
-}
 
 struct tls *tls_create(struct tls_identity *identity, int fd)
 {
@@ -187,6 +71,16 @@ static bool agreed_on_h2(const struct tls *tls)
     return length == 2 && memcmp(protocol, "h2", 2) == 0;
 }
 
+/* A ticket repeats what was true when it was given.  What the authorities say
+ * now is part of the session's context (rpc/tls_identity.c); the end of the
+ * certificate is looked at here. */
+static bool is_out_of_date(const struct tls *tls)
+{
+    const X509 *certificate = SSL_get0_peer_certificate(tls->ssl);
+    return certificate != NULL &&
+           X509_cmp_current_time(X509_get0_notAfter(certificate)) < 0;
+}
+
 /* Stale entries of OpenSSL's per-thread error queue would be taken for this
  * call's, hence the ERR_clear_error() before each. */
 tls_result tls_handshake(struct tls *tls)
@@ -201,7 +95,21 @@ tls_result tls_handshake(struct tls *tls)
                            : "the server does not agree to h2 by ALPN";
         return TLS_FAILED;
     }
+    if (SSL_session_reused(tls->ssl) && is_out_of_date(tls)) {
+        tls->failure = "certificate has expired";
+        return TLS_FAILED;
+    }
     return TLS_DONE;
+}
+
+bool tls_is_resumed(const struct tls *tls)
+{
+    return SSL_session_reused(tls->ssl) == 1;
+}
+
+const char *tls_version(const struct tls *tls)
+{
+    return SSL_get_version(tls->ssl);
 }
 
 tls_result tls_read(struct tls *tls, void *bytes, size_t size, size_t *count)

@@ -3,20 +3,47 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* The server's side of TLS: 1.2 or newer, HTTP/2 by ALPN and nothing else, only
- * the cipher suites that RFC 9113 9.2.2 leaves, no renegotiation, no early
- * data, no session resumption (a full handshake costs half a millisecond;
- * tickets would be one more secret to rotate). */
+ * the cipher suites that RFC 9113 9.2.2 leaves, no renegotiation and no early
+ * data: what is replayed must not be executed twice.
+ *
+ *   rpc/tls_identity.c   what the server shows, and whom it believes
+ *   rpc/tls.c            one connection
+ *   rpc/tls_peer.c       who the client is, by its certificate
+ *   rpc/tls_tickets.c    the keys of resumed sessions */
 
-/* A certificate with its key, shared by the connections made with it.  Counted,
- * so a new one can take over while old connections live on. */
+struct tls_tickets; /* rpc/tls_tickets.h */
+
+typedef enum {
+    TLS_CLIENTS_NOT_ASKED,
+    TLS_CLIENTS_MAY,  /* one without a certificate is nobody */
+    TLS_CLIENTS_MUST, /* one without fails the handshake */
+} tls_client_auth;
+
+struct tls_options {
+    const char *certificate_path; /* PEM, with what leads to the root */
+    const char *key_path;
+    tls_client_auth client_auth;
+    /* PEM of the authorities that clients' certificates are believed of; not
+     * read unless they are asked for one. */
+    const char *client_ca_path;
+    /* PEM of revocation lists, NULL for none.  With it, each authority of a
+     * chain must have a list in it that is not out of date. */
+    const char *client_crl_path;
+    /* Tickets for each new session, 0 for no resumption. */
+    uint32_t ticket_count;
+    struct tls_tickets *tickets; /* outlives the identity */
+};
+
+/* What connections are made with.  Counted, so a new one can take over while
+ * old connections live on. */
 struct tls_identity;
 
-/* Reads a PEM chain and its key.  NULL with a sentence in error[error_size]. */
-struct tls_identity *tls_identity_load(const char *certificate_path,
-                                       const char *key_path, char *error,
-                                       size_t error_size);
+/* Reads the files.  NULL with a sentence in error[error_size]. */
+struct tls_identity *tls_identity_load(const struct tls_options *options,
+                                       char *error, size_t error_size);
 struct tls_identity *tls_identity_hold(struct tls_identity *identity);
 void tls_identity_release(struct tls_identity *identity);
 /* Both accept NULL. */
@@ -38,6 +65,16 @@ typedef enum {
 
 /* A step of the handshake.  DONE means that HTTP/2 was agreed. */
 tls_result tls_handshake(struct tls *tls);
+
+/* After the handshake: whether it was shortened by a ticket, and "TLSv1.3". */
+bool tls_is_resumed(const struct tls *tls);
+const char *tls_version(const struct tls *tls);
+
+/* Who the client's certificate says it is: the URI of its subject alternative
+ * names when that is a SPIFFE ID, else its first DNS name, else, for one
+ * without alternative names, the common name.  NULL when it showed none, or one
+ * that names nobody so.  By malloc(). */
+char *tls_peer_identity(const struct tls *tls);
 
 /* DONE with *count > 0, or why not. */
 tls_result tls_read(struct tls *tls, void *bytes, size_t size, size_t *count);

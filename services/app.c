@@ -105,6 +105,12 @@ struct rpc_server_options app_server_options(struct app *app)
         .connections_per_ip_max =
             config->proxies > 0 ? 0 : (uint32_t)config->connections_per_ip,
         .proxies = (uint32_t)config->proxies,
+        .client_auth = (rpc_client_auth)config->tls_client_auth,
+        .client_ca = config->tls_client_ca,
+        .client_crl = config->tls_client_crl,
+        .tickets = (uint32_t)config->tls_tickets,
+        .handshake_ms = (uint32_t)config->handshake_ms,
+        .handshakes_max = (uint32_t)config->handshakes,
         .web_origins = config->web_origins,
         .keepalive_ms = (uint32_t)config->keepalive_ms,
         .idle_ms = (uint32_t)config->idle_ms,

@@ -3,8 +3,10 @@
 #include "prbal/options.rpc.h"
 #include "rpc/clock.h"
 #include "rpc/loop.h"
+#include "services/app.h"
 #include "services/auth/failure_gate.h"
 #include "services/auth/revocation.h"
+#include "services/auth/service_identity.h"
 #include "services/auth/token.h"
 #include "services/auth/token_cache.h"
 
@@ -113,9 +115,21 @@ rpc_status token_verify(struct rpc_call *call, const char *text)
     return RPC_SUCCESS;
 }
 
+/* A service may call in its own name, or with the token of somebody for whom it
+ * works; it then is both. */
+static void recognise_service(struct rpc_call *call)
+{
+    if (service_identity_is_listed(app_config()->service_identities,
+                                   call->peer_identity))
+        call->caller.roles |= 1u << ROLE_SERVICE;
+}
+
 /* Whether a caller without a token may go on is the method's access rule,
  * which the runtime enforces. */
 rpc_status authenticate(struct rpc_call *call, const char *token)
 {
-    return token == NULL ? RPC_SUCCESS : token_verify(call, token);
+    if (token != NULL)
+        TRY(token_verify(call, token));
+    recognise_service(call);
+    return RPC_SUCCESS;
 }

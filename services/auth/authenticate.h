@@ -8,6 +8,9 @@
  *   token -> cache of verified tokens -> signature and claims -> sessions that
  *   have ended -> accounts that are closed -> call->caller
  *
+ * A client whose certificate names one of PRBAL_SERVICE_IDENTITIES has the role
+ * SERVICE besides, and is nobody's account.
+ *
  * No token is fine here: the runtime applies the method's access rule
  * afterwards.  Answers UNAUTHENTICATED with reason TOKEN_INVALID or
  * TOKEN_EXPIRED, PERMISSION_DENIED with ACCOUNT_SUSPENDED, RESOURCE_EXHAUSTED

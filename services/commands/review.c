@@ -77,6 +77,17 @@ static bool edge_stays_inside(char *error, size_t error_size)
     return true;
 }
 
+static bool services_show_certificates(char *error, size_t error_size)
+{
+    const struct app_config *config = app_config();
+    if (*config->service_identities != '\0' &&
+        config->tls_client_auth == RPC_CLIENT_AUTH_OFF)
+        return fail(error, error_size,
+                    "PRBAL_SERVICE_IDENTITIES names certificates, and "
+                    "PRBAL_TLS_CLIENT_AUTH off asks for none.");
+    return true;
+}
+
 static bool reflection_is_off(char *error, size_t error_size)
 {
     if (app_config()->reflection == SWITCH_ON)
@@ -127,11 +138,17 @@ static bool contacts_are_verified(char *error, size_t error_size)
 }
 
 const struct review_rule review_rules[] = {
-    {"certificate", certificate_is_given},    {"key file", key_is_private},
-    {"clear text", clear_text_stays_inside},  {"edge", edge_stays_inside},
-    {"reflection", reflection_is_off},        {"log level", log_is_quiet},
-    {"database link", database_is_encrypted}, {"user", user_is_not_root},
-    {"contacts", contacts_are_verified},      {NULL, NULL},
+    {"certificate", certificate_is_given},
+    {"key file", key_is_private},
+    {"clear text", clear_text_stays_inside},
+    {"edge", edge_stays_inside},
+    {"reflection", reflection_is_off},
+    {"log level", log_is_quiet},
+    {"database link", database_is_encrypted},
+    {"user", user_is_not_root},
+    {"contacts", contacts_are_verified},
+    {"services", services_show_certificates},
+    {NULL, NULL},
 };
 
 bool review_settings(char *error, size_t error_size)

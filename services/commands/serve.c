@@ -4,10 +4,10 @@
 #include "rpc/log.h"
 #include "rpc/server.h"
 #include "services/app.h"
-#include "services/certificate.h"
 #include "services/commands/command.h"
 #include "services/commands/database.h"
 #include "services/commands/review.h"
+#include "services/commands/tls_files.h"
 #include "services/keys.h"
 #include "services/probes.h"
 #include "services/seed/seed.h"
@@ -20,7 +20,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -40,8 +39,7 @@ struct serving {
     struct app app;
     struct rpc_server *server;
     struct edge *edge; /* NULL when PRBAL_EDGE_LISTEN is empty */
-    char certificate[PATH_BYTES], key[PATH_BYTES];
-    int64_t certificate_us; /* as certificate_changed_us() said last */
+    struct tls_files tls;
     char error[COMMAND_ERROR_BYTES];
 };
 
@@ -160,19 +158,7 @@ static bool load_keys(struct serving *s)
 
 static bool find_certificate(struct serving *s)
 {
-    const struct app_config *config = app_config();
-    if (config->listen_mode == LISTEN_MODE_H2C)
-        return true;
-    snprintf(s->certificate, sizeof s->certificate, "%s", config->tls_cert);
-    snprintf(s->key, sizeof s->key, "%s", config->tls_key);
-    if (*config->tls_cert != '\0')
-        return true;
-
-    char folder[PATH_BYTES - 16];
-    snprintf(folder, sizeof folder, "%s/tls", app_data_folder());
-    snprintf(s->certificate, sizeof s->certificate, "%s/cert.pem", folder);
-    snprintf(s->key, sizeof s->key, "%s/key.pem", folder);
-    return certificate_ensure(folder, s->error, sizeof s->error);
+    return tls_files_find(&s->tls, s->error, sizeof s->error);
 }
 
 static bool create_server(struct serving *s)
@@ -180,20 +166,6 @@ static bool create_server(struct serving *s)
     const struct rpc_server_options options = app_server_options(&s->app);
     s->server = rpc_server_create(&options);
     return true;
-}
-
-static int64_t changed_us(const char *path)
-{
-    struct stat file;
-    if (stat(path, &file) != 0)
-        return 0;
-    return (int64_t)file.st_mtim.tv_sec * 1000000 + file.st_mtim.tv_nsec / 1000;
-}
-
-/* A number that a renewal of either file changes. */
-static int64_t certificate_changed_us(const struct serving *s)
-{
-    return changed_us(s->certificate) + changed_us(s->key);
 }
 
 static bool listen_for_calls(struct serving *s)
@@ -204,11 +176,8 @@ static bool listen_for_calls(struct serving *s)
         [LISTEN_MODE_BOTH] = RPC_LISTEN_BOTH,
     };
     const struct app_config *config = app_config();
-    if (config->listen_mode != LISTEN_MODE_H2C &&
-        !rpc_server_use_tls(s->server, s->certificate, s->key, s->error,
-                            sizeof s->error))
+    if (!tls_files_use(&s->tls, s->server, s->error, sizeof s->error))
         return false;
-    s->certificate_us = certificate_changed_us(s);
     int port =
         rpc_server_listen(s->server, config->listen, modes[config->listen_mode],
                           s->error, sizeof s->error);
@@ -269,7 +238,7 @@ static void say_what_to_try(const struct serving *s)
     if (config->listen_mode == LISTEN_MODE_H2C)
         printf("-plaintext");
     else
-        printf("-cacert %s", s->certificate);
+        printf("-cacert %s", s->tls.certificate);
     printf(" localhost%s prbal.v1.SystemService/GetServerInfo\n\n",
            port != NULL ? port : "");
 }
@@ -300,7 +269,7 @@ static int next_signal(long wait_ms)
 
 static bool means_stop(int number)
 {
-    return number != 0 && number != SIGCHLD;
+    return number == SIGINT || number == SIGTERM;
 }
 
 /* The first links to the database open a moment after the start.  False when a
@@ -318,14 +287,13 @@ static bool await_ready(const struct serving *s)
 
 /* A renewed certificate takes over by itself.  One that will not do, or of
  * which only half is written yet, leaves the old one in use. */
-static void follow_certificate(struct serving *s)
+static void follow_certificate(struct serving *s, int number)
 {
-    int64_t changed_us = certificate_changed_us(s);
-    if (changed_us == s->certificate_us)
+    bool is_asked =
+        number == SIGHUP && app_config()->listen_mode != LISTEN_MODE_H2C;
+    if (!is_asked && !tls_files_have_changed(&s->tls))
         return;
-    s->certificate_us = changed_us;
-    if (rpc_server_use_tls(s->server, s->certificate, s->key, s->error,
-                           sizeof s->error))
+    if (tls_files_use(&s->tls, s->server, s->error, sizeof s->error))
         say("certificate", "the new one is used from now on");
     else
         say("certificate", "%s; the old one stays in use", s->error);
@@ -339,7 +307,7 @@ static void supervise(struct serving *s)
             say("stopping", "%s; once more to stop at once", strsignal(number));
             return;
         }
-        follow_certificate(s);
+        follow_certificate(s, number);
         if (s->database.embedded != NULL &&
             !embedded_supervise(s->database.embedded))
             say("database", "PostgreSQL has died and is started again");

@@ -88,6 +88,8 @@ rpc_status test_whoami(struct rpc_call *call, const WhoamiRequest *req,
         res->session_id = call->caller.session_id;
     res->roles = call->caller.roles;
     res->peer = call->peer;
+    if (call->peer_identity != NULL)
+        res->peer_identity = call->peer_identity;
     return RPC_SUCCESS;
 }
 

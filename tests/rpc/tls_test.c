@@ -1,28 +1,13 @@
 #include "rpc/tls.h"
 
-#include "tests/wire/certificate.h"
+#include "tests/rpc/tls_pair.h"
 
-#include <openssl/err.h>
-#include <openssl/ssl.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
-
-/* A server and a client on one thread, each taking a step in turn. */
-struct pair {
-    int fds[2];
-    struct tls_identity *identity;
-    struct tls *server;
-    SSL_CTX *context;
-    SSL *client;
-};
 
 static struct certificate certificate;
 
@@ -43,54 +28,8 @@ static int remove_certificate(void **state)
 
 static struct pair *pair_open(void)
 {
-    struct pair *p = calloc(1, sizeof *p);
-    assert_non_null(p);
-    assert_int_equal(
-        socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, p->fds), 0);
-    char error[256];
-    p->identity = tls_identity_load(certificate.certificate_path,
-                                    certificate.key_path, error, sizeof error);
-    assert_non_null(p->identity);
-    p->server = tls_create(p->identity, p->fds[0]);
-    assert_non_null(p->server);
-    p->context = SSL_CTX_new(TLS_client_method());
-    p->client = SSL_new(p->context);
-    SSL_set_fd(p->client, p->fds[1]);
-    return p;
-}
-
-static void pair_close(struct pair *p)
-{
-    SSL_free(p->client);
-    SSL_CTX_free(p->context);
-    tls_destroy(p->server);
-    tls_identity_release(p->identity);
-    close(p->fds[0]);
-    close(p->fds[1]);
-    free(p);
-}
-
-static void offer(struct pair *p, const char *protocols)
-{
-    assert_int_equal(SSL_set_alpn_protos(p->client,
-                                         (const unsigned char *)protocols,
-                                         (unsigned)strlen(protocols)),
-                     0);
-}
-
-/* What the server's handshake came to; the client's is in *client. */
-static tls_result shake_hands(struct pair *p, int *client)
-{
-    tls_result result = TLS_WANT_READ;
-    *client = 0;
-    for (int step = 0; step < 20; step++) {
-        ERR_clear_error();
-        if (*client != 1)
-            *client = SSL_connect(p->client);
-        if (result == TLS_WANT_READ || result == TLS_WANT_WRITE)
-            result = tls_handshake(p->server);
-    }
-    return result;
+    return pair_open_with(
+        pair_identity(&certificate, (struct tls_options){.ticket_count = 0}));
 }
 
 static void a_client_that_offers_h2_is_served(void **state)
@@ -218,7 +157,7 @@ static void random_bytes_fail_and_a_vanished_peer_is_closed(void **state)
     pair_close(p);
 }
 
-static void no_session_is_resumed(void **state)
+static void no_session_is_resumed_unless_it_is_asked_for(void **state)
 {
     (void)state;
     struct pair *p = pair_open();
@@ -233,18 +172,24 @@ static void no_session_is_resumed(void **state)
     pair_close(p);
 }
 
+static struct tls_identity *load(const char *certificate_path,
+                                 const char *key_path, char error[256])
+{
+    const struct tls_options options = {.certificate_path = certificate_path,
+                                        .key_path = key_path};
+    return tls_identity_load(&options, error, 256);
+}
+
 static void bad_files_are_explained(void **state)
 {
     (void)state;
     char error[256];
-    assert_null(tls_identity_load("/nonexistent.pem", certificate.key_path,
-                                  error, sizeof error));
+    assert_null(load("/nonexistent.pem", certificate.key_path, error));
     assert_non_null(strstr(error, "/nonexistent.pem"));
     assert_non_null(strstr(error, "No such file"));
 
     struct certificate other = certificate_make();
-    assert_null(tls_identity_load(certificate.certificate_path, other.key_path,
-                                  error, sizeof error));
+    assert_null(load(certificate.certificate_path, other.key_path, error));
     assert_non_null(strstr(error, other.key_path));
     assert_non_null(strstr(error, "mismatch"));
     certificate_remove(&other);
@@ -261,7 +206,7 @@ int main(void)
         cmocka_unit_test(cbc_ciphers_are_refused),
         cmocka_unit_test(a_client_cannot_renegotiate),
         cmocka_unit_test(random_bytes_fail_and_a_vanished_peer_is_closed),
-        cmocka_unit_test(no_session_is_resumed),
+        cmocka_unit_test(no_session_is_resumed_unless_it_is_asked_for),
         cmocka_unit_test(bad_files_are_explained),
     };
     return cmocka_run_group_tests(tests, make_certificate, remove_certificate);

@@ -1,6 +1,9 @@
 /* The authenticate hook and what each loop keeps for it. */
+#include "prbal/options.rpc.h"
 #include "prbal/v1/user.rpc.h"
 #include "rpc/clock.h"
+#include "services/app.h"
+#include "services/auth/authenticate.h"
 #include "services/auth/failure_gate.h"
 #include "services/auth/id_set.h"
 #include "services/auth/peer.h"
@@ -84,6 +87,34 @@ static void too_many_bad_tokens_shut_the_gate_but_not_for_known_ones(
         assert_true(i < 100);
         run_for(t, 10);
     }
+}
+
+/* -- services, by their certificates -------------------------------------- */
+
+static uint32_t roles_of(fixture *t, const char *peer_identity)
+{
+    struct rpc_call call = {.arena = t->arena, .peer_identity = peer_identity};
+    assert_int_equal(authenticate(&call, NULL).code, RPC_OK);
+    assert_null(call.caller.id);
+    return call.caller.roles;
+}
+
+static void only_a_listed_certificate_is_a_service(void **state)
+{
+    fixture *t = *state;
+    char error[256];
+    assert_int_equal(roles_of(t, "billing.internal"), 0);
+    assert_true(app_config_set("service_identities",
+                               "spiffe://prod/mail, billing.internal", error,
+                               sizeof error));
+    assert_int_equal(roles_of(t, "spiffe://prod/mail"), 1u << ROLE_SERVICE);
+    assert_int_equal(roles_of(t, "billing.internal"), 1u << ROLE_SERVICE);
+    static const char *const others[] = {
+        NULL,       "",  "billing", "billing.internal.", "spiffe://prod/mail2",
+        "internal", ",", "*",       "spiffe://prod/MAIL"};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        assert_int_equal(roles_of(t, others[i]), 0);
+    assert_true(app_config_set("service_identities", "", error, sizeof error));
 }
 
 /* -- the cache of verified tokens ---------------------------------------- */
@@ -268,6 +299,7 @@ TEST_MAIN("authenticate", TEST(reasons_tell_a_client_what_to_do),
           TEST(a_cached_token_expires_as_well),
           TEST(too_many_bad_tokens_shut_the_gate_but_not_for_known_ones),
           TEST(a_cache_entry_dies_with_its_token_session_or_user),
+          TEST(only_a_listed_certificate_is_a_service),
           TEST(a_full_cache_forgets_and_never_confuses),
           TEST(a_set_knows_its_ids_until_their_time),
           TEST(a_set_does_not_grow_with_what_it_forgot),

@@ -233,10 +233,19 @@ static void talk_once(struct client *client)
     send_pending(client);
 }
 
-static SSL *start_tls(int fd, SSL_CTX **context)
+static SSL *start_tls(int fd, SSL_CTX **context,
+                      const struct client_options *options)
 {
     static const unsigned char alpn[] = "\2h2";
     *context = SSL_CTX_new(TLS_client_method());
+    if (options->certificate_path != NULL) {
+        assert_int_equal(SSL_CTX_use_certificate_chain_file(
+                             *context, options->certificate_path),
+                         1);
+        assert_int_equal(SSL_CTX_use_PrivateKey_file(
+                             *context, options->key_path, SSL_FILETYPE_PEM),
+                         1);
+    }
     SSL *ssl = SSL_new(*context);
     SSL_set_alpn_protos(ssl, alpn, 3);
     SSL_set_fd(ssl, fd);
@@ -282,7 +291,7 @@ struct client *client_open(struct client_options options)
     client->fd = options.unix_path != NULL ? connect_unix(options.unix_path)
                                            : connect_tcp(options.port);
     if (options.tls)
-        client->ssl = start_tls(client->fd, &client->context);
+        client->ssl = start_tls(client->fd, &client->context, &options);
     start_session(client, options);
     send_pending(client);
     return client;
@@ -539,7 +548,7 @@ struct raw *raw_connect(int port)
 struct raw *raw_connect_tls(int port)
 {
     struct raw *raw = raw_connect(port);
-    raw->ssl = start_tls(raw->fd, &raw->context);
+    raw->ssl = start_tls(raw->fd, &raw->context, &(struct client_options){0});
     /* Or a session ticket would make SSL_read() wait for what follows it. */
     SSL_clear_mode(raw->ssl, SSL_MODE_AUTO_RETRY);
     return raw;

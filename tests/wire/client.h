@@ -19,6 +19,8 @@ struct client_options {
     int port;
     const char *unix_path; /* instead of the port */
     bool tls;
+    const char *certificate_path; /* that it shows, with its key; or NULL */
+    const char *key_path;
     uint32_t window_bytes;     /* of a stream; 0 = 64 KiB */
     uint32_t header_bytes_max; /* announced; 0 = nothing is announced */
 };
