@@ -3,6 +3,7 @@
 #include "db/column.h"
 
 #include "db/type.h"
+#include "rpc/civil.h"
 
 #include <google/protobuf/struct.pb-c.h>
 #include <google/protobuf/timestamp.pb-c.h>
@@ -101,7 +102,7 @@ static bool take_moment(const char *p, Google__Protobuf__Timestamp *t)
     take_fraction(&p, &t->nanos);
     if (!take_zone(&p, &offset_s) || *p != '\0')
         return false;
-    t->seconds = type_days_from_civil(year, month, day) * 86400 +
+    t->seconds = civil_to_days(year, month, day) * 86400 +
                  (int64_t)(hour * 3600 + minute * 60 + second) - offset_s;
     return true;
 }

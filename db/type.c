@@ -1,6 +1,8 @@
 /* The binary formats that PostgreSQL's *_send functions write. */
 #include "db/type.h"
 
+#include "rpc/civil.h"
+
 #include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -113,39 +115,12 @@ bool type_uuid_parse(const char *text, uint8_t *bytes)
 
 /* -------------------------------------------------------------- calendar */
 
-/* Counted in eras of 400 years that begin on 1 March, so that the leap day is
- * the last of its year. */
-void type_civil_from_days(int64_t days, int64_t *year, int *month, int *day)
-{
-    days += 719468; /* from 0000-03-01 */
-    int64_t era = (days >= 0 ? days : days - 146096) / 146097;
-    int64_t of_era = days - era * 146097;
-    int64_t y =
-        (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-    int64_t of_year = of_era - (365 * y + y / 4 - y / 100);
-    int64_t m = (5 * of_year + 2) / 153; /* 0 = March */
-    *day = (int)(of_year - (153 * m + 2) / 5 + 1);
-    *month = (int)(m < 10 ? m + 3 : m - 9);
-    *year = y + era * 400 + (*month <= 2);
-}
-
-int64_t type_days_from_civil(int64_t year, int month, int day)
-{
-    year -= month <= 2;
-    int64_t era = (year >= 0 ? year : year - 399) / 400;
-    int64_t y = year - era * 400;
-    int64_t of_year =
-        (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
-    int64_t of_era = y * 365 + y / 4 - y / 100 + of_year;
-    return era * 146097 + of_era - 719468;
-}
-
 /* The year before 1 is 1 BC, which is written behind date and time. */
 static int write_date(int64_t days, char *text, size_t room, const char **era)
 {
     int64_t year;
     int month, day;
-    type_civil_from_days(days, &year, &month, &day);
+    civil_from_days(days, &year, &month, &day);
     *era = year > 0 ? "" : " BC";
     return snprintf(text, room, "%04" PRId64 "-%02d-%02d",
                     year > 0 ? year : 1 - year, month, day);

@@ -80,8 +80,4 @@ bool type_numeric_text(const void *bytes, size_t size, char *text);
 /* 36 or 32 hexadecimal digits to 16 bytes. */
 bool type_uuid_parse(const char *text, uint8_t *bytes);
 
-/* Proleptic Gregorian calendar, days since 1970-01-01. */
-void type_civil_from_days(int64_t days, int64_t *year, int *month, int *day);
-int64_t type_days_from_civil(int64_t year, int month, int day);
-
 #endif
