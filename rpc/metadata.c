@@ -1,5 +1,6 @@
 #include "rpc/metadata.h"
 
+#include "rpc/base64.h"
 #include "rpc/utf8.h"
 
 #include <stdio.h>
@@ -57,70 +58,15 @@ bool metadata_text_is_valid(const void *text, size_t size)
     return true;
 }
 
-static const char alphabet[] =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
 void metadata_encode_base64(char *text, const void *bytes, size_t size)
 {
-    const uint8_t *in = bytes;
-    for (; size >= 3; size -= 3, in += 3) {
-        *text++ = alphabet[in[0] >> 2];
-        *text++ = alphabet[(in[0] << 4 | in[1] >> 4) & 63];
-        *text++ = alphabet[(in[1] << 2 | in[2] >> 6) & 63];
-        *text++ = alphabet[in[2] & 63];
-    }
-    if (size == 0)
-        return;
-    *text++ = alphabet[in[0] >> 2];
-    if (size == 1) {
-        *text = alphabet[(in[0] << 4) & 63];
-        return;
-    }
-    *text++ = alphabet[(in[0] << 4 | in[1] >> 4) & 63];
-    *text = alphabet[(in[1] << 2) & 63];
-}
-
-static int digit_value(char c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
-/* Only a text of whole groups can be padded, by one or two signs. */
-static size_t size_without_padding(const char *text, size_t size)
-{
-    if (size % 4 != 0)
-        return size;
-    for (int i = 0; i < 2 && size > 0 && text[size - 1] == '='; i++)
-        size--;
-    return size;
+    base64_encode(text, bytes, size);
 }
 
 bool metadata_decode_base64(void *bytes, size_t *count, const char *text,
                             size_t size)
 {
-    uint8_t *out = bytes;
-    uint32_t bits = 0;
-    int bit_count = 0;
-    size = size_without_padding(text, size);
-    for (size_t i = 0; i < size; i++) {
-        int value = digit_value(text[i]);
-        if (value < 0)
-            return false;
-        bits = bits << 6 | (uint32_t)value;
-        bit_count += 6;
-        if (bit_count >= 8) {
-            bit_count -= 8;
-            *out++ = (uint8_t)(bits >> bit_count);
-        }
-    }
-    *count = (size_t)(out - (uint8_t *)bytes);
-    return bit_count < 6 && (bits & ((1u << bit_count) - 1)) == 0;
+    return base64_decode(bytes, count, text, size, BASE64_STANDARD);
 }
 
 static int64_t unit_us(char unit)
