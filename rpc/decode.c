@@ -10,6 +10,7 @@
  *           opened[0] = the outer message, message = the inner one */
 #include "rpc/codec.h"
 
+#include "rpc/codec_memory.h"
 #include "rpc/utf8.h"
 
 #include <stdarg.h>
@@ -19,7 +20,6 @@
 
 typedef ProtobufCFieldDescriptor field_type;
 
-enum { MEMORY_FLOOR_BYTES = 1024 * 1024, MEMORY_FACTOR = 16 };
 enum { VARINT_BYTES_MAX = 10 };
 
 /* Wire types, in the low three bits of a tag. */
@@ -38,8 +38,7 @@ struct opened {
 struct decoder {
     struct cursor in;
     ProtobufCMessage *message; /* being filled */
-    struct arena *arena;
-    size_t budget_bytes;
+    struct codec_memory memory;
     int depth;
     struct opened opened[CODEC_DEPTH_MAX]; /* those around `message` */
     struct codec_error *error;
@@ -60,14 +59,17 @@ __attribute__((cold, noinline, format(printf, 3, 4))) static bool fail(
     return false;
 }
 
+static bool too_much(struct decoder *d, const field_type *field)
+{
+    return fail(d, field, "the message takes too much memory for its size");
+}
+
 static void *take(struct decoder *d, const field_type *field, size_t size)
 {
-    if (size > d->budget_bytes) {
-        fail(d, field, "the message takes too much memory for its size");
-        return NULL;
-    }
-    d->budget_bytes -= size;
-    return arena_alloc(d->arena, size);
+    void *taken = codec_take(&d->memory, size);
+    if (taken == NULL)
+        too_much(d, field);
+    return taken;
 }
 
 /* Cursor */
@@ -320,34 +322,12 @@ static bool open_message(struct decoder *d, const field_type *field,
     return true;
 }
 
-/* Repeated fields are arrays that know their room, in front of the first
- * element. */
-struct array_head {
-    size_t room;
-    size_t unused; /* keeps the elements aligned like the head */
-};
-
-static size_t array_room(const void *array)
-{
-    return array == NULL ? 0 : ((const struct array_head *)array - 1)->room;
-}
-
 static bool array_reserve(struct decoder *d, const field_type *field,
                           void **array, size_t count, size_t more)
 {
-    size_t room = array_room(*array);
-    if (count + more <= room)
-        return true;
-    room = count + more > 2 * room ? count + more : 2 * room;
-    size_t size = codec_element_size(field->type);
-    struct array_head *head = take(d, field, sizeof *head + room * size);
-    if (head == NULL)
-        return false;
-    head->room = room;
-    if (count > 0)
-        memcpy(head + 1, *array, count * size);
-    *array = head + 1;
-    return true;
+    return codec_reserve(&d->memory, array, codec_element_size(field->type),
+                         count, more) ||
+           too_much(d, field);
 }
 
 /* How many fields of this tag stand in a row: encoders write the members of a
@@ -370,7 +350,7 @@ static bool decode_element(struct decoder *d, const field_type *field,
     char *base = (char *)d->message;
     size_t *count = (size_t *)(base + field->quantifier_offset);
     void **array = (void **)(base + field->offset);
-    if (*count == array_room(*array)) {
+    if (*count == codec_room(*array)) {
         size_t row = count_row(d->in, tag);
         if (!array_reserve(d, field, array, *count, row > 0 ? row : 1))
             return false;
@@ -501,14 +481,11 @@ ProtobufCMessage *codec_decode(struct arena *arena,
                                struct codec_error *error)
 {
     struct decoder d;
-    d.arena = arena;
     d.depth = 0;
     d.error = error;
     d.message = NULL;
     d.in = (struct cursor){bytes, (const uint8_t *)bytes + size};
-    d.budget_bytes = MEMORY_FLOOR_BYTES;
-    if (size > MEMORY_FLOOR_BYTES / MEMORY_FACTOR)
-        d.budget_bytes = size * MEMORY_FACTOR;
+    codec_memory_init(&d.memory, arena, size);
 
     ProtobufCMessage *message = codec_new(arena, type);
     d.message = message;
