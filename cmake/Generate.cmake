@@ -98,7 +98,7 @@ generate_by_protoc(c_out ${GEN}/c.fds OUTPUT ${pb_c} ${pb_h}
   COMMENT "protoc-c")
 
 # 4. Method tables, rules, short names and registries by our own plugin.
-set(plugin_sources gen header names protoc-gen-prbal registry rule_checks
+set(plugin_sources gen header json names protoc-gen-prbal registry rule_checks
   rules source)
 list(TRANSFORM plugin_sources PREPEND rpc/gen/)
 list(TRANSFORM plugin_sources APPEND .c)

@@ -15,6 +15,7 @@
 struct rpc_in;
 struct rpc_out;
 struct rpc_rules;
+struct json_message;
 
 typedef enum {
     RPC_UNARY,
@@ -75,6 +76,9 @@ struct rpc_registry {
      * reflection. */
     const uint8_t *descriptors;
     size_t descriptors_bytes;
+    /* The messages of these files, as JSON has them (rpc/json.h). */
+    const struct json_message *const *messages;
+    size_t message_count;
 };
 
 #endif

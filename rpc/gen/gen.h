@@ -85,6 +85,12 @@ void emit_rules(struct gen *gen, FILE *out, const proto_file *file);
 void emit_service(struct gen *gen, FILE *out, const proto_file *file,
                   const proto_service *service);
 
+/* rpc/json_table.h: the table of a message, "pb__bid__json", those of a file,
+ * and whether a server can send messages of this file. */
+char *json_name_of(struct gen *gen, const struct message_at *at);
+void emit_json(struct gen *gen, FILE *out, const proto_file *file);
+bool is_sent(const struct gen *gen, const proto_file *file);
+
 /* "bid_accept_bid"; and "pb__bid_service__service", its table. */
 char *handler_name(struct gen *gen, const proto_service *service,
                    const proto_method *method);

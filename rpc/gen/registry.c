@@ -91,6 +91,28 @@ static void emit_bytes(FILE *out, const uint8_t *bytes, size_t size)
         fprintf(out, "%s%u,", i % A_LINE == 0 ? "\n    " : "", bytes[i]);
 }
 
+/* Every message of the files that the registry embeds; returns how many. */
+static size_t emit_messages(struct gen *gen, FILE *out, const bool *wanted)
+{
+    size_t count = 0;
+    const char **names =
+        arena_array(gen->arena, gen->message_count + 1, sizeof *names);
+    for (size_t i = 0; i < gen->file_count; i++) {
+        if (!wanted[i] || !is_sent(gen, gen->files[i]))
+            continue;
+        for (size_t j = 0; j < gen->message_count; j++)
+            if (gen->messages[j].file == gen->files[i])
+                names[count++] = json_name_of(gen, &gen->messages[j]);
+    }
+    for (size_t i = 0; i < count; i++)
+        fprintf(out, "extern const struct json_message %s;\n", names[i]);
+    fprintf(out, "\nstatic const struct json_message *const messages[] = {\n");
+    for (size_t i = 0; i < count; i++)
+        fprintf(out, "    &%s,\n", names[i]);
+    fprintf(out, "    NULL,\n};\n");
+    return count;
+}
+
 static void emit_registry_source(struct gen *gen, FILE *out, size_t r)
 {
     bool *wanted = arena_array(gen->arena, gen->file_count, sizeof *wanted);
@@ -120,10 +142,12 @@ static void emit_registry_source(struct gen *gen, FILE *out, size_t r)
     uint8_t *bytes = descriptor_set(gen, wanted, &size);
     fprintf(out, "    NULL,\n};\n\nstatic const uint8_t descriptors[] = {");
     emit_bytes(out, bytes, size);
+    fprintf(out, " 0};\n\n");
+    size_t message_count = emit_messages(gen, out, wanted);
     fprintf(out,
-            " 0};\n\nconst struct rpc_registry %s = {\n"
-            "    services, %zu, descriptors, %zu};\n",
-            registries[r].name, count, size);
+            "\nconst struct rpc_registry %s = {\n"
+            "    services, %zu, descriptors, %zu, messages, %zu};\n",
+            registries[r].name, count, size, message_count);
 }
 
 static void emit_registry_header(struct gen *gen, FILE *out, size_t r)

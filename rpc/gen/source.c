@@ -219,6 +219,7 @@ void emit_source(struct gen *gen, const proto_file *file)
             "/* From %s, by protoc-gen-prbal. */\n"
             "#include \"%s.rpc.h\"\n",
             file->name, stem);
+    emit_json(gen, out, file);
     emit_rules(gen, out, file);
     for (size_t i = 0; i < file->n_service; i++)
         emit_service(gen, out, file, file->service[i]);

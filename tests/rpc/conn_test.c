@@ -700,7 +700,7 @@ static fixture *stubborn_start(void)
     };
     static const struct rpc_service service = {"test.Stubborn", &method, 1};
     static const struct rpc_service *const services[] = {&service};
-    static const struct rpc_registry registry = {services, 1, NULL, 0};
+    static const struct rpc_registry registry = {services, 1, NULL, 0, NULL, 0};
     static const struct rpc_registry *const registries[] = {
         &registry, &test_registry, NULL};
     method.request = ECHO_REQUEST_DESCRIPTOR;

@@ -27,7 +27,7 @@ static const struct rpc_method methods[] = {{
 }};
 static const struct rpc_service service = {"prbal.test.Fields", methods, 1};
 static const struct rpc_service *const services[] = {&service};
-static const struct rpc_registry registry = {services, 1, NULL, 0};
+static const struct rpc_registry registry = {services, 1, NULL, 0, NULL, 0};
 static const struct rpc_registry *const registries[] = {&registry, NULL};
 
 static int setup(void **state)
