@@ -57,7 +57,7 @@ static const struct rpc_method methods[] = {
 };
 static const struct rpc_service service = {"prbal.test.Drain", methods, 2};
 static const struct rpc_service *const services[] = {&service};
-static const struct rpc_registry registry = {services, 1, NULL, 0};
+static const struct rpc_registry registry = {services, 1, NULL, 0, NULL, 0};
 static const struct rpc_registry *const registries[] = {&registry, NULL};
 
 /* The drain would take a minute if anyone slept through it. */
