@@ -98,7 +98,8 @@ endif()
 # What tests/wire/attack_test sends against a real prbald.
 file(GLOB attack_sources CONFIGURE_DEPENDS tests/wire/attack/*.c)
 add_executable(attack EXCLUDE_FROM_ALL ${attack_sources})
-target_link_libraries(attack PRIVATE wire_client prbal_warnings PkgConfig::cmocka)
+target_link_libraries(attack PRIVATE wire_client prbal_warnings
+  PkgConfig::cmocka PkgConfig::zstd PkgConfig::zlib)
 
 # For tools from outside: grpcurl, h2load, h2spec, benchmarks.
 add_executable(testserver EXCLUDE_FROM_ALL tests/wire/testserver.c)

@@ -1,6 +1,7 @@
 #include "tests/wire/attack/attack.h"
 
 #include <zlib.h>
+#include <zstd.h>
 
 static void messages_with(const struct rpc_header *type)
 {
@@ -51,14 +52,44 @@ static size_t make_bomb(uint8_t *out, size_t room)
     return z.total_out;
 }
 
+static void send_packed(const char *encoding, uint8_t *body, size_t size)
+{
+    const struct rpc_header packed[] = {{"grpc-encoding", encoding}, {0}};
+    client_frame(body, 1, body + 5, size);
+    for (int i = 0; i < 20; i++)
+        attack_assert_answer(HEALTH, packed, body, size + 5,
+                             RESOURCE_EXHAUSTED);
+}
+
 static void gzip_bomb(void)
 {
     static uint8_t body[5 + (1 << 17)];
-    static const struct rpc_header gzip[] = {{"grpc-encoding", "gzip"}, {0}};
-    size_t size = make_bomb(body + 5, sizeof body - 5);
-    client_frame(body, 1, body + 5, size);
-    for (int i = 0; i < 20; i++)
-        attack_assert_answer(HEALTH, gzip, body, size + 5, RESOURCE_EXHAUSTED);
+    send_packed("gzip", body, make_bomb(body + 5, sizeof body - 5));
+}
+
+static void zstd_bomb(void)
+{
+    enum { ZEROS = 64 * 1024 * 1024 };
+    static uint8_t body[5 + (1 << 17)], *zeros;
+    static size_t size;
+    if (zeros == NULL) {
+        zeros = calloc(1, ZEROS);
+        assert_non_null(zeros);
+        size = ZSTD_compress(body + 5, sizeof body - 5, zeros, ZEROS, 3);
+        assert_false(ZSTD_isError(size));
+    }
+    send_packed("zstd", body, size);
+}
+
+/* A frame of a few bytes that asks to remember two gigabytes. */
+static void wide_zstd_window(void)
+{
+    static const struct rpc_header packed[] = {{"grpc-encoding", "zstd"}, {0}};
+    static const uint8_t frame[] = {0x28, 0xb5, 0x2f, 0xfd, 0x00,
+                                    0xa8, 0x09, 0x00, 0x00, 0x00};
+    uint8_t body[5 + sizeof frame];
+    client_frame(body, 1, frame, sizeof frame);
+    attack_assert_answer(HEALTH, packed, body, sizeof body, INTERNAL);
 }
 
 /* 4 MiB of one-byte elements: as structs they would be many times that. */
@@ -76,6 +107,8 @@ static void amplification(void)
 const struct attack attacks_by_messages[] = {
     {"broken_messages_have_their_codes", messages, ATTACK_QUICK},
     {"a_gzip_bomb_is_refused", gzip_bomb, ATTACK_QUICK},
+    {"a_zstd_bomb_is_refused", zstd_bomb, ATTACK_QUICK},
+    {"a_window_of_two_gigabytes_is_refused", wide_zstd_window, ATTACK_QUICK},
     {"unknown_fields_are_skipped_and_cost_nothing", amplification,
      ATTACK_QUICK},
     {0},
