@@ -68,7 +68,7 @@ foreach(proto ${all_protos} ${wellknown_protos})
   list(APPEND pb_c ${stem}.pb-c.c)
   list(APPEND pb_h ${stem}.pb-c.h)
   list(APPEND rpc_c ${stem}.rpc.c)
-  list(APPEND rpc_h ${stem}.rpc.h)
+  list(APPEND rpc_h ${stem}.rpc.h ${stem}.client.h)
 endforeach()
 foreach(registry prbal/v1/registry grpc/registry tests/rpc/registry
     tests/rpc/interop_registry tests/rpc/conformance_registry)
@@ -98,8 +98,8 @@ generate_by_protoc(c_out ${GEN}/c.fds OUTPUT ${pb_c} ${pb_h}
   COMMENT "protoc-c")
 
 # 4. Method tables, rules, short names and registries by our own plugin.
-set(plugin_sources gen header json names protoc-gen-prbal registry rule_checks
-  rules source)
+set(plugin_sources client gen header json names protoc-gen-prbal registry
+  rule_checks rules source)
 list(TRANSFORM plugin_sources PREPEND rpc/gen/)
 list(TRANSFORM plugin_sources APPEND .c)
 set(plugin_pb prbal/options buf/validate/validate google/protobuf/duration

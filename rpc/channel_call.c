@@ -51,14 +51,6 @@ static void park(struct rpc_channel_stream *stream)
 
 /* --- messages --- */
 
-static rpc_status too_little_sense(struct rpc_call *call,
-                                   const struct codec_error *error)
-{
-    return (rpc_status){
-        RPC_INTERNAL, arena_printf(call->arena, "a response cannot be read: %s",
-                                   error->text)};
-}
-
 static struct rpc_received *take_received(struct rpc_channel_stream *stream)
 {
     struct rpc_received *r = stream->received;
@@ -70,20 +62,35 @@ static struct rpc_received *take_received(struct rpc_channel_stream *stream)
     return r;
 }
 
-/* Decodes the first message that has come, and frees its bytes. */
+static rpc_status decode(struct rpc_channel_stream *stream,
+                         const struct rpc_received *received,
+                         struct arena *arena, ProtobufCMessage **message)
+{
+    struct codec_error error;
+    const uint8_t *bytes;
+    size_t size;
+    TRY(channel_response_inflate(stream, received, &bytes, &size));
+    *message =
+        codec_decode(arena, stream->method->response, bytes, size, &error);
+    compress_trim(stream->shared->compress);
+    if (*message != NULL)
+        return RPC_SUCCESS;
+    return (rpc_status){RPC_INTERNAL,
+                        arena_printf(stream->call->arena,
+                                     "a response cannot be read: %s",
+                                     error.text)};
+}
+
+/* The first message that has come. */
 static rpc_status take_message(struct rpc_channel_stream *stream,
                                struct arena *arena, ProtobufCMessage **message)
 {
-    struct codec_error error;
     struct rpc_received *r = take_received(stream);
     channel_h2_consumed(stream, r->window_bytes);
-    *message = codec_decode(arena, stream->method->response, r->bytes, r->size,
-                            &error);
+    rpc_status status = decode(stream, r, arena, message);
     free(r);
-    if (*message != NULL)
-        return RPC_SUCCESS;
-    rpc_status status = too_little_sense(stream->call, &error);
-    channel_stream_end(stream, status.code, "%s", status.message);
+    if (status.code != RPC_OK)
+        channel_stream_end(stream, status.code, "%s", status.message);
     return status;
 }
 

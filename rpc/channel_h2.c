@@ -227,7 +227,7 @@ static channel_failure failure_of(const struct channel_link *link,
                                   const struct rpc_channel_stream *stream,
                                   uint32_t error_code)
 {
-    if (!stream->is_sent ||
+    if (!stream->is_sent || stream->fill > link->fills_begun ||
         (link->is_leaving && stream->id > link->last_stream))
         return CHANNEL_UNSEEN;
     return error_code == NGHTTP2_REFUSED_STREAM ? CHANNEL_REFUSED
@@ -267,6 +267,8 @@ static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame,
     struct rpc_channel_stream *stream = find(link, frame->hd.stream_id);
     if (stream == NULL)
         return 0;
+    if (!stream->is_sent)
+        stream->fill = link->fills;
     stream->is_sent = true;
     if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM)
         stream->is_ended = true;
@@ -297,6 +299,7 @@ static ssize_t read_body(nghttp2_session *session, int32_t id, uint8_t *bytes,
 size_t channel_h2_fill(struct channel_link *link, uint8_t *bytes, size_t size)
 {
     size_t filled = 0;
+    link->fills++;
     while (filled < size) {
         const uint8_t *frame;
         ssize_t count = nghttp2_session_mem_send(link->session, &frame);

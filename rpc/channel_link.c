@@ -141,6 +141,8 @@ void channel_link_mark_dirty(struct channel_link *link)
     link->references++;
 }
 
+static void on_broken(struct channel_link *link);
+
 /* Sends what it can; false when the socket is full or gone. */
 static bool send_bytes(struct channel_link *link, const uint8_t *bytes,
                        size_t size, size_t *sent)
@@ -149,12 +151,13 @@ static bool send_bytes(struct channel_link *link, const uint8_t *bytes,
         size_t count;
         tls_result result = transmit(link, bytes + *sent, size - *sent, &count);
         if (result == TLS_CLOSED || result == TLS_FAILED) {
-            channel_link_close(link, "it was closed by the server");
+            on_broken(link);
             return false;
         }
         if (result != TLS_DONE)
             return false;
         *sent += count;
+        link->fills_begun = link->fills;
     }
     return true;
 }
@@ -350,7 +353,8 @@ static void on_broken(struct channel_link *link)
     const char *problem = socket_problem(link);
     if (link->session != NULL)
         read_frames(link);
-    channel_link_close(link, problem != NULL ? problem : "it broke");
+    channel_link_close(link, problem != NULL ? problem
+                                             : "it was closed by the server");
 }
 
 static void on_poll(uv_poll_t *poll, int status, int events)

@@ -204,11 +204,39 @@ static void fail(struct rpc_channel_stream *stream, rpc_code code,
     channel_stream_end(stream, code, "%s", message);
 }
 
-static void fail_too_large(struct rpc_channel_stream *stream)
+static rpc_status too_large(const struct rpc_channel_stream *stream)
 {
-    channel_stream_end(stream, RPC_RESOURCE_EXHAUSTED,
-                       "a response message has more than %u bytes",
-                       stream->response_bytes_max);
+    return (rpc_status){
+        RPC_RESOURCE_EXHAUSTED,
+        arena_printf(arena_of(stream),
+                     "a response message has more than %u bytes",
+                     stream->response_bytes_max)};
+}
+
+/* A message waits as it came, and is inflated when it is taken: what waits is
+ * then never more than the window. */
+rpc_status channel_response_inflate(struct rpc_channel_stream *stream,
+                                    const struct rpc_received *received,
+                                    const uint8_t **bytes, size_t *size)
+{
+    *bytes = received->bytes;
+    *size = received->size;
+    if (!received->was_compressed)
+        return RPC_SUCCESS;
+    switch (compress_inflate(
+        stream->shared->compress, stream->response.encoding, received->bytes,
+        received->size, stream->response_bytes_max, bytes, size)) {
+    case COMPRESS_DONE:
+        return RPC_SUCCESS;
+    case COMPRESS_TOO_LARGE:
+        return too_large(stream);
+    case COMPRESS_BROKEN:
+        return (rpc_status){RPC_INTERNAL,
+                            "a message is not what grpc-encoding says"};
+    case COMPRESS_NO_MEMORY:
+        return (rpc_status){RPC_RESOURCE_EXHAUSTED, "memory is short"};
+    }
+    abort();
 }
 
 /* What a caller has not taken yet holds the window back; but half of it at
@@ -254,38 +282,11 @@ static void hand_over(struct rpc_channel_stream *stream, const uint8_t *bytes,
     rpc_wake(stream->call);
 }
 
-static void inflate(struct rpc_channel_stream *stream, const uint8_t *bytes,
-                    size_t size)
-{
-    struct compress *compress = stream->channel->shared->compress;
-    const uint8_t *out;
-    size_t out_size;
-    switch (compress_inflate(compress, stream->response.encoding, bytes, size,
-                             stream->response_bytes_max, &out, &out_size)) {
-    case COMPRESS_DONE:
-        hand_over(stream, out, out_size);
-        break;
-    case COMPRESS_TOO_LARGE:
-        fail_too_large(stream);
-        break;
-    case COMPRESS_BROKEN:
-        fail(stream, RPC_INTERNAL, "a message is not what grpc-encoding says");
-        break;
-    case COMPRESS_NO_MEMORY:
-        fail(stream, RPC_RESOURCE_EXHAUSTED, "memory is short");
-        break;
-    }
-    compress_trim(compress);
-}
-
 static void deliver(struct rpc_channel_stream *stream, const uint8_t *bytes,
                     size_t size)
 {
     stream->response.prefix_size = 0;
-    if (stream->response.prefix[0] == 1)
-        inflate(stream, bytes, size);
-    else
-        hand_over(stream, bytes, size);
+    hand_over(stream, bytes, size);
 }
 
 /* Nothing is allocated for a message before its prefix was believed. */
@@ -303,7 +304,7 @@ static void begin_message(struct rpc_channel_stream *stream)
                  ? "a message is compressed in a way that was not asked for"
                  : "a message is compressed, but there is no grpc-encoding");
     else if (r->size > stream->response_bytes_max)
-        fail_too_large(stream);
+        fail(stream, RPC_RESOURCE_EXHAUSTED, too_large(stream).message);
     else if (r->size == 0)
         deliver(stream, (const uint8_t *)"", 0);
 }

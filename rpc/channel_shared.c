@@ -127,13 +127,13 @@ struct channel_shared *channel_shared_take(struct loop *loop)
     struct channel_shared *shared = loop_get(loop, slot);
     if (shared == NULL)
         shared = shared_create(loop);
-    shared->channel_count++;
+    shared->users++;
     return shared;
 }
 
 void channel_shared_give(struct channel_shared *shared)
 {
-    if (--shared->channel_count > 0)
+    if (--shared->users > 0)
         return;
     loop_set(shared->loop, slot, NULL);
     loop_remove_flush(shared->loop, &shared->flush);

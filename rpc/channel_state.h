@@ -49,7 +49,7 @@ enum {
 
 struct channel_shared {
     struct loop *loop;
-    uint32_t channel_count;
+    uint32_t users; /* channels and calls */
     struct loop_flush flush;
     struct channel_link *dirty; /* have something to send in this pass */
     struct pool *pool;
@@ -63,7 +63,7 @@ struct channel_shared {
     uint8_t *output;
 };
 
-/* One more channel on this loop; and one less. */
+/* For one more channel or call on this loop; and given back. */
 struct channel_shared *channel_shared_take(struct loop *loop);
 void channel_shared_give(struct channel_shared *shared);
 
@@ -135,6 +135,7 @@ struct rpc_channel_stream {
     struct rpc_call *call;
     struct rpc_channel *channel; /* NULL when over */
     struct channel_link *link;   /* while OPEN */
+    struct channel_shared *shared;
     const struct rpc_method *method;
     const struct channel_numbers *numbers;
     struct rpc_channel_reply *reply; /* the caller's; may be NULL */
@@ -159,6 +160,7 @@ struct rpc_channel_stream {
     struct channel_body body;
     bool is_half_closed;
     bool is_sent;     /* HEADERS are on their way */
+    uint64_t fill;    /* in this buffer of the connection */
     bool is_deferred; /* nghttp2 waits for more of the body */
     bool is_ended;    /* END_STREAM was sent */
     bool is_replayable;
@@ -238,6 +240,11 @@ void channel_response_block_end(struct rpc_channel_stream *stream);
 void channel_response_data(struct rpc_channel_stream *stream,
                            const uint8_t *bytes, size_t size);
 
+/* A message's bytes; they stay until the next call on the same loop. */
+rpc_status channel_response_inflate(struct rpc_channel_stream *stream,
+                                    const struct rpc_received *received,
+                                    const uint8_t **bytes, size_t *size);
+
 /* The status that a whole response tells. */
 rpc_status channel_response_status(struct rpc_channel_stream *stream);
 
@@ -266,6 +273,9 @@ struct channel_link {
     bool is_blocked; /* the socket takes nothing more for now */
     char peer[ADDRESS_HOST_BYTES];
 
+    /* Buffers full of frames: taken from the session, and begun to be taken by
+     * the socket. */
+    uint64_t fills, fills_begun;
     /* Taken from the session, not yet by the socket; NULL when it keeps up. */
     uint8_t *out;
     size_t out_size, out_sent;

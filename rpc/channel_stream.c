@@ -116,6 +116,7 @@ void channel_stream_start(struct rpc_channel_stream *stream,
     assert(call->loop == channel->loop);
     stream->call = call;
     stream->channel = channel;
+    stream->shared = channel_shared_take(channel->loop);
     stream->method = method;
     stream->numbers = channel_numbers_of(channel->shared, method->path);
     stream->reply = o->reply;
@@ -310,4 +311,5 @@ void channel_stream_finish(struct rpc_channel_stream *stream)
     drop_received(stream);
     arena_destroy(stream->arena);
     stream->arena = NULL;
+    channel_shared_give(stream->shared);
 }

@@ -78,6 +78,7 @@ char *rules_name(struct gen *gen, const struct message_at *at);
 /* One for each kind of file that is written. */
 void emit_header(struct gen *gen, const proto_file *file);
 void emit_source(struct gen *gen, const proto_file *file);
+void emit_client(struct gen *gen, const proto_file *file);
 void emit_registries(struct gen *gen);
 
 /* The parts of a source file. */

@@ -54,6 +54,7 @@ static void generate(struct gen *gen, const request *req)
         const proto_file *file = gen_file(gen, req->file_to_generate[i]);
         emit_header(gen, file);
         emit_source(gen, file);
+        emit_client(gen, file);
     }
     emit_registries(gen);
 }

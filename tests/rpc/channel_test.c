@@ -1,6 +1,7 @@
 #include "tests/rpc/channelkit.h"
 
 #include "tests/rpc/interopservice.rpc.h"
+#include "tests/rpc/testservice.client.h"
 
 #include <google/rpc/error_details.pb-c.h>
 #include <google/rpc/status.pb-c.h>
@@ -240,6 +241,51 @@ static void a_response_that_is_too_large_is_refused(void **state)
     assert_echoed(kit_echo(t, "still here", plain), "still here");
 }
 
+struct typed {
+    struct rpc_channel *channel;
+    char text[32];
+    int64_t index;
+};
+
+static rpc_status call_by_name(struct rpc_call *call, struct typed *typed)
+{
+    EchoRequest req = ECHO_REQUEST_INIT;
+    EchoResponse *res;
+    req.text = "typed";
+    TRY(test_echo_call(call, typed->channel, &req, &res, NULL));
+    snprintf(typed->text, sizeof typed->text, "%s", res->text);
+
+    struct rpc_channel_stream *stream =
+        test_server_stream_open(call, typed->channel, NULL);
+    ServerStreamRequest many = SERVER_STREAM_REQUEST_INIT;
+    many.count = 3;
+    TRY(rpc_channel_send(stream, &many));
+    rpc_channel_half_close(stream);
+    for (;;) {
+        const ServerStreamResponse *message;
+        TRY(rpc_channel_recv(stream, &message));
+        if (message == NULL)
+            return rpc_channel_finish(stream);
+        typed->index = message->index;
+    }
+}
+
+static void call_typed(struct rpc_call *call, void *argument)
+{
+    struct typed *typed = argument;
+    if (call_by_name(call, typed).code != RPC_OK)
+        typed->index = -1;
+}
+
+static void each_method_has_a_typed_call(void **state)
+{
+    fixture *t = *state;
+    struct typed typed = {.channel = t->channel};
+    kit_run(t, call_typed, &typed);
+    assert_string_equal(typed.text, "typed");
+    assert_int_equal(typed.index, 2);
+}
+
 struct two_calls {
     fixture *t;
     char ids[2][128];
@@ -324,6 +370,7 @@ int main(void)
         TEST(messages_are_compressed_as_asked_for),
         TEST(a_message_that_shrinks_to_nothing_goes_as_it_is),
         TEST(a_response_that_is_too_large_is_refused),
+        TEST(each_method_has_a_typed_call),
         TEST(the_request_id_is_handed_on),
         TEST(a_target_that_is_none_is_refused_with_a_sentence),
         TEST(a_channel_that_goes_ends_its_calls),

@@ -14,8 +14,10 @@
 #include "tests/rpc/registry.rpc.h"
 #include "tests/rpc/testservice.rpc.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,15 +53,6 @@ static inline void kit_serve_at(fixture *t, const char *address,
     assert_int_equal(rpc_server_start(t->server).code, RPC_OK);
 }
 
-static inline void kit_stop_server(fixture *t)
-{
-    if (t->server == NULL)
-        return;
-    rpc_server_stop(t->server);
-    rpc_server_destroy(t->server);
-    t->server = NULL;
-}
-
 static inline struct rpc_channel *kit_channel(
     fixture *t, struct rpc_channel_options options)
 {
@@ -92,12 +85,21 @@ static inline fixture *kit_start(struct rpc_server_options server,
     return t;
 }
 
+static inline void kit_destroy_server(fixture *t)
+{
+    if (t->server == NULL)
+        return;
+    rpc_server_stop(t->server);
+    rpc_server_destroy(t->server);
+    t->server = NULL;
+}
+
 static inline int kit_stop(void **state)
 {
     fixture *t = *state;
     rpc_channel_destroy(t->channel);
     loop_destroy(t->loop);
-    kit_stop_server(t);
+    kit_destroy_server(t);
     arena_destroy(t->arena);
     arena_thread_finish();
     free(t);
@@ -169,6 +171,35 @@ static inline void kit_run_until(fixture *t, bool (*holds)(void *argument),
     loop_timer_init(&until.timer, kit_look);
     loop_timer_start(t->loop, &until.timer, 0);
     loop_run_until(t->loop, &until.done);
+}
+
+struct kit_stopping {
+    fixture *t;
+    atomic_bool done;
+};
+
+static inline void *kit_stopping_main(void *argument)
+{
+    struct kit_stopping *stopping = argument;
+    kit_destroy_server(stopping->t);
+    atomic_store(&stopping->done, true);
+    return NULL;
+}
+
+static inline bool kit_has_stopped(void *argument)
+{
+    return atomic_load(&((struct kit_stopping *)argument)->done);
+}
+
+/* Drains and stops the server while the loop runs, as it does in life. */
+static inline void kit_stop_server(fixture *t)
+{
+    struct kit_stopping stopping = {.t = t};
+    pthread_t thread;
+    assert_int_equal(
+        pthread_create(&thread, NULL, kit_stopping_main, &stopping), 0);
+    kit_run_until(t, kit_has_stopped, &stopping);
+    pthread_join(thread, NULL);
 }
 
 /* --- one unary call --- */
