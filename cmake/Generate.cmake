@@ -138,7 +138,7 @@ target_compile_options(prbal_proto PUBLIC -Wno-missing-braces)
 
 # The runtime's own services go into rpc itself.
 set(rpc_generated ${rpc_c})
-list(FILTER rpc_generated INCLUDE REGEX "^(grpc|google|xds)/")
+list(FILTER rpc_generated INCLUDE REGEX "^(grpc|google|xds|prbal/runtime)/")
 list(TRANSFORM rpc_generated PREPEND ${GEN}/)
 
 # prbal_api: method tables and prbal_registry.  It needs the handlers, and they
@@ -146,6 +146,7 @@ list(TRANSFORM rpc_generated PREPEND ${GEN}/)
 # has written is an unresolved name.
 set(api_sources ${rpc_c})
 list(FILTER api_sources INCLUDE REGEX "^(prbal|services)/")
+list(FILTER api_sources EXCLUDE REGEX "^prbal/runtime/")
 list(TRANSFORM api_sources PREPEND ${GEN}/)
 add_library(prbal_api STATIC ${api_sources})
 target_link_libraries(prbal_api PUBLIC rpc services)

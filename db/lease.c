@@ -287,7 +287,7 @@ static rpc_status wait_in_line(struct db_pool *pool, struct rpc_call *call,
     struct lease_waiter w = {.call = call};
     waiter_add(leases, &w);
     open_one(leases);
-    rpc_status ended = rpc_wait(call, &w.done);
+    rpc_status ended = rpc_wait_for(call, "database link", &w.done);
     if (ended.code != RPC_OK) {
         if (!w.done)
             waiter_remove(leases, &w);

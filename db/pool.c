@@ -139,6 +139,7 @@ struct db_pool_stats db_pool_stats(const struct db_pool *pool)
 {
     struct db_pool_stats stats = {
         .links_up = leases_up(&pool->leases),
+        .leases_up = leases_up(&pool->leases),
         .leases_used = leases_used(&pool->leases),
         .leases_waiting = pool->leases.waiting,
         .statements = pool->statements,

@@ -33,7 +33,7 @@ struct db *db_open(struct rpc_call *call);
 
 /* Since the pool was made; /metrics has more (db/observe.c). */
 struct db_pool_stats {
-    int links_up, leases_used, leases_waiting;
+    int links_up, leases_up, leases_used, leases_waiting;
     uint64_t statements, failures;
 };
 struct db_pool_stats db_pool_stats(const struct db_pool *pool);

@@ -35,7 +35,7 @@ void statement_finish(struct statement *s, statement_outcome outcome)
 
 rpc_status statement_wait(struct statement *s)
 {
-    rpc_status ended = rpc_wait(s->call, &s->done);
+    rpc_status ended = rpc_wait_for(s->call, "database", &s->done);
     if (ended.code == RPC_OK)
         return ended;
     if (s->done)

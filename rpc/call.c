@@ -326,6 +326,7 @@ struct rpc_call *rpc_task(struct rpc_server *server, struct loop *loop,
     state->call.server = server;
     state->call.peer = "task";
     state->phase = CALL_RUNNING;
+    state->start_us = state->body_us = state->handler_us = loop_now_us(loop);
     state->task = fn;
     state->task_argument = argument;
     state->call.co = co_spawn(loop, task_main, state);
@@ -354,6 +355,7 @@ static bool start(struct call_state *state)
         return false;
     }
     state->phase = CALL_RUNNING;
+    state->body_us = loop_now_us(call->loop);
     admission_enter(state);
     if (call->deadline_us == 0)
         loop_timer_stop(&state->deadline);

@@ -32,7 +32,10 @@ struct rpc_call {
     const struct rpc_method *method; /* NULL in a task */
     struct rpc_caller caller;
     const char *request_id; /* never NULL */
-    const char *peer;       /* "127.0.0.1:4711", "local", "task" */
+    /* How often the client has made this call before, as it says itself
+     * (grpc-previous-rpc-attempts, gRFC A6). */
+    uint32_t previous_attempts;
+    const char *peer; /* "127.0.0.1:4711", "local", "task" */
     /* Whose certificate the connection was opened with: "spiffe://..." or a
      * name, as tls_peer_identity() chooses; NULL without one.  Its authority
      * was checked; whether it may do something was not. */
@@ -42,6 +45,10 @@ struct rpc_call {
     /* RPC_OK while the call is wanted.  Cancel, deadline and disconnect set it
      * once and wake the coroutine: every wait then returns it. */
     rpc_status ended;
+
+    /* A literal: what its coroutine waits for, for who looks on; NULL = nothing
+     * that says so.  rpc_wait_for() keeps it. */
+    const char *waits_for;
 
     /* The rest belongs to rpc/. */
     bool is_draining;
@@ -55,6 +62,10 @@ struct rpc_call {
  * rpc_wake(call).  Answers call->ended instead when the call ends first: the
  * waiter must then make sure that `done` is not written any more. */
 rpc_status rpc_wait(struct rpc_call *call, const bool *done);
+
+/* The same, and says for what: a literal of few words. */
+rpc_status rpc_wait_for(struct rpc_call *call, const char *what,
+                        const bool *done);
 
 /* As rpc_wait(), but waits on whatever happens to the call: for short work
  * that cannot be taken back. */

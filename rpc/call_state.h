@@ -74,6 +74,7 @@ struct call_state {
     size_t charged_bytes; /* of the worker's memory budget */
     size_t queued_in_bytes;
     int64_t start_us;   /* headers complete */
+    int64_t body_us;    /* the request is complete, or read by the handler */
     int64_t handler_us; /* the handler began; 0 = it did not */
     uint64_t bytes_in, bytes_out;
     uint32_t messages_in, messages_out;
@@ -98,6 +99,9 @@ static inline bool call_is_operators(const struct call_state *state)
  * linked into the worker's list. */
 struct call_state *call_state_take(struct rpc_worker *worker);
 void call_state_give(struct call_state *state);
+
+/* Parks once, and says what for (rpc_call.waits_for). */
+void call_park(struct rpc_call *call, const char *what);
 
 /* Adjusts the worker's memory budget to what the call holds now.  False when
  * the budget is spent. */
@@ -132,6 +136,10 @@ void tail_lost(struct rpc_tail *tail, rpc_code code, const char *message);
 void tail_drain_all(struct rpc_worker *worker);
 void tail_end_all(struct rpc_worker *worker, rpc_code code,
                   const char *message);
+
+/* For who looks on: the next tail of the worker, and what it is. */
+const struct rpc_tail *tail_next(const struct rpc_tail *tail);
+const struct observed *tail_observed(const struct rpc_tail *tail);
 
 /* Response metadata, for the runtime's own. */
 void field_list_init(struct field_list *list);

@@ -45,7 +45,7 @@ static void heed_call(struct rpc_channel_stream *stream)
 static void park(struct rpc_channel_stream *stream)
 {
     if (stream->call->ended.code == RPC_OK)
-        co_park();
+        call_park(stream->call, "other server");
     heed_call(stream);
 }
 

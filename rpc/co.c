@@ -167,6 +167,11 @@ bool co_pool_is_ready(const struct co_pool *pool)
     return pool->ready.first != NULL;
 }
 
+size_t co_pool_spare_stacks(const struct co_pool *pool)
+{
+    return co_stacks_spare(pool->stacks);
+}
+
 size_t co_pool_live(const struct co_pool *pool)
 {
     return pool->live;

@@ -22,4 +22,7 @@ bool co_pool_is_ready(const struct co_pool *pool);
 /* Coroutines that have not ended. */
 size_t co_pool_live(const struct co_pool *pool);
 
+/* Stacks that wait for the next ones. */
+size_t co_pool_spare_stacks(const struct co_pool *pool);
+
 #endif

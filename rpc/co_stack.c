@@ -291,6 +291,11 @@ bool co_stacks_have(const struct co_stacks *stacks, size_t count)
     return total + count <= stack_total_max + stacks->spare_count;
 }
 
+size_t co_stacks_spare(const struct co_stacks *stacks)
+{
+    return stacks->spare_count;
+}
+
 struct co_stack *co_stack_take(struct co_stacks *stacks)
 {
     struct co_stack *stack = stacks->spare;

@@ -21,6 +21,9 @@ void co_stacks_destroy(struct co_stacks *stacks); /* all were given back */
  * the process may still map. */
 bool co_stacks_have(const struct co_stacks *stacks, size_t count);
 
+/* Spare ones. */
+size_t co_stacks_spare(const struct co_stacks *stacks);
+
 /* The one that was used last, as it is the warmest; NULL when there is none. */
 struct co_stack *co_stack_take(struct co_stacks *stacks);
 void co_stack_give(struct co_stack *stack); /* fn has returned */

@@ -489,3 +489,32 @@ void guard_message_received(struct guard *guard)
 {
     repay_debt(guard, 2 * guard->limits->tiny_data_bytes);
 }
+
+double guard_fullness(const struct guard *guard, int64_t now_us,
+                      const char **what)
+{
+    const struct guard_limits *limits = guard->limits;
+    const struct {
+        const char *what;
+        struct guard_rate rate;
+        int64_t empty_us;
+    } buckets[] = {
+        {"resets received", limits->resets_received, guard->resets_received_us},
+        {"resets sent", limits->resets_sent, guard->resets_sent_us},
+        {"pings", limits->pings, guard->pings_us},
+        {"settings", limits->settings, guard->settings_us},
+        {"odd frames", limits->odd_frames, guard->odd_frames_us},
+    };
+    double fullest = 0;
+    *what = "";
+    for (size_t i = 0; i < sizeof buckets / sizeof buckets[0]; i++) {
+        double room_us =
+            1e6 / buckets[i].rate.per_second * buckets[i].rate.burst;
+        double fullness = (double)(buckets[i].empty_us - now_us) / room_us;
+        if (fullness > fullest) {
+            fullest = fullness;
+            *what = buckets[i].what;
+        }
+    }
+    return fullest < 1 ? fullest : 1;
+}

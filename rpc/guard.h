@@ -116,6 +116,11 @@ bool guard_is_greeted(const struct guard *guard);
 /* We reset a stream because of what the client did on it. */
 struct guard_verdict guard_reset_sent(struct guard *guard, int64_t now_us);
 
+/* The fullest bucket, 0 to 1 (then the next one of its kind ends the
+ * connection), and a literal that says of what; "" while all are empty. */
+double guard_fullness(const struct guard *guard, int64_t now_us,
+                      const char **what);
+
 /* We sent a HEADERS or DATA frame: pings that follow may be measurements. */
 void guard_headers_sent(struct guard *guard);
 void guard_data_sent(struct guard *guard);

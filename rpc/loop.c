@@ -40,6 +40,7 @@ struct loop {
 
     int64_t now_us; /* 0 = to be read */
     int64_t pass_end_us;
+    uint64_t passes;
     _Atomic int64_t lag_us;
     void *slots[LOOP_SLOTS_MAX];
 };
@@ -67,6 +68,11 @@ struct co_pool *loop_co_pool(struct loop *loop)
 int64_t loop_lag_us(const struct loop *loop)
 {
     return atomic_load_explicit(&loop->lag_us, memory_order_relaxed);
+}
+
+uint64_t loop_passes(const struct loop *loop)
+{
+    return loop->passes;
 }
 
 /* A loop that has waited in poll for longer than its passes take is not behind
@@ -221,6 +227,7 @@ static void measure_pass(struct loop *loop, int64_t began_us)
 {
     int64_t lag_us = loop_lag_us(loop);
     loop->pass_end_us = clock_monotonic_us();
+    loop->passes++;
     lag_us += (loop->pass_end_us - began_us - lag_us) / 4;
     atomic_store_explicit(&loop->lag_us, lag_us, memory_order_relaxed);
 }

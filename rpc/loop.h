@@ -29,6 +29,9 @@ struct co_pool *loop_co_pool(struct loop *loop);
  * will wait at least.  From any thread. */
 int64_t loop_lag_us(const struct loop *loop);
 
+/* Passes so far.  On the loop's thread. */
+uint64_t loop_passes(const struct loop *loop);
+
 /* Runs until loop_stop().  loop_stop() may be called from any thread. */
 void loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);

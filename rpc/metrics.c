@@ -246,6 +246,43 @@ int64_t metrics_value(metric number)
     return sum;
 }
 
+metric metrics_find(const char *name, const char *labels)
+{
+    metric found = -1;
+    enter();
+    for (struct family *f = families; f != NULL; f = f->next)
+        for (struct series *s = strcmp(f->name, name) == 0 ? f->first : NULL;
+             s != NULL; s = s->next)
+            if (s->fn == NULL && strcmp(s->labels, labels ? labels : "") == 0)
+                found = s->number;
+    leave();
+    return found;
+}
+
+/* The last bucket has no end: its beginning is told. */
+static int64_t quantile_in(const int64_t counts[BEYOND + 1], double rank)
+{
+    int64_t begin_us = 0;
+    for (int i = 0; i < BOUNDS; i++) {
+        if (rank <= (double)counts[i])
+            return begin_us + (int64_t)((double)(bounds_us[i] - begin_us) *
+                                        rank / (double)counts[i]);
+        rank -= (double)counts[i];
+        begin_us = bounds_us[i];
+    }
+    return begin_us;
+}
+
+int64_t metrics_quantile_us(metric histogram, double share)
+{
+    int64_t counts[BEYOND + 1], total = 0;
+    enter();
+    for (int i = 0; i <= BEYOND; i++)
+        total += counts[i] = sum_of(histogram + i);
+    leave();
+    return total == 0 ? 0 : quantile_in(counts, share * (double)total);
+}
+
 /* --- the scrape ----------------------------------------------------------- */
 
 static void write_name(FILE *to, const struct family *f, const char *suffix,

@@ -42,6 +42,14 @@ void metrics_forget(void *argument);
 /* What a number is now, over all threads. */
 int64_t metrics_value(metric number);
 
+/* The number under this name and these labels (NULL = none); -1 when nobody has
+ * registered it. */
+metric metrics_find(const char *name, const char *labels);
+
+/* Where that share of a histogram's durations, 0 to 1, lies below; within a
+ * bucket they are taken to lie evenly.  0 when there are none. */
+int64_t metrics_quantile_us(metric histogram, double share);
+
 /* The text of a scrape, by malloc(). */
 char *metrics_text(size_t *size);
 

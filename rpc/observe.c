@@ -60,6 +60,11 @@ static const struct method_numbers *numbers_of(const struct method_entry *entry)
     return entry == NULL ? &numbers.other : &entry->numbers;
 }
 
+const struct method_numbers *observe_other(void)
+{
+    return numbers_of(NULL);
+}
+
 void observe_start(const struct call_state *state)
 {
     metrics_add(numbers_of(state->entry)->started, 1);

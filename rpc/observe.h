@@ -31,6 +31,9 @@ struct method_numbers {
 /* The numbers of a method: "prbal.v1.BidService/AcceptBid". */
 struct method_numbers observe_method(const char *name);
 
+/* Those of all paths that are no method. */
+const struct method_numbers *observe_other(void);
+
 /* The call is answered.  `status` as the handler said it. */
 void observe_call(const struct call_state *state, rpc_status status);
 

@@ -28,6 +28,7 @@ _Static_assert(sizeof(struct header) == 16, "keeps objects aligned");
 struct pool {
     struct header *spare[LIST_COUNT];
     int spare_count[LIST_COUNT];
+    size_t used_bytes;
 };
 
 struct pool *pool_create(void)
@@ -78,6 +79,7 @@ void *pool_alloc(struct pool *pool, size_t size)
         struct header *h = pool->spare[list];
         pool->spare[list] = h->next;
         pool->spare_count[list]--;
+        pool->used_bytes += h->size;
         return h + 1;
     }
     size_t bytes = list == NO_LIST ? size + sizeof(struct header)
@@ -87,6 +89,7 @@ void *pool_alloc(struct pool *pool, size_t size)
         abort();
     h->list = list;
     h->size = (uint32_t)(bytes - sizeof *h);
+    pool->used_bytes += h->size;
     return h + 1;
 }
 
@@ -100,6 +103,7 @@ void pool_free(struct pool *pool, void *object)
     if (object == NULL)
         return;
     struct header *h = header_of(object);
+    pool->used_bytes -= h->size;
     if (h->list == NO_LIST || pool->spare_count[h->list] >= SPARE_MAX) {
         free(h);
         return;
@@ -133,4 +137,17 @@ void *pool_realloc(struct pool *pool, void *object, size_t size)
     memcpy(grown, object, old_size);
     pool_free(pool, object);
     return grown;
+}
+
+size_t pool_used_bytes(const struct pool *pool)
+{
+    return pool->used_bytes;
+}
+
+size_t pool_spare_bytes(const struct pool *pool)
+{
+    size_t bytes = 0;
+    for (int i = 0; i < LIST_COUNT; i++)
+        bytes += (size_t)pool->spare_count[i] * ((size_t)SMALLEST_BYTES << i);
+    return bytes;
 }

@@ -19,4 +19,8 @@ void *pool_alloc_zeroed(struct pool *pool, size_t size);
 void *pool_realloc(struct pool *pool, void *object, size_t size);
 void pool_free(struct pool *pool, void *object); /* accepts NULL */
 
+/* What is in use, and what waits for the next one. */
+size_t pool_used_bytes(const struct pool *pool);
+size_t pool_spare_bytes(const struct pool *pool);
+
 #endif

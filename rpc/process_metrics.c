@@ -9,28 +9,43 @@
 #include <unistd.h>
 #include <uv.h>
 
-static double start_s;
+static int64_t start_us;
+
+int64_t process_start_wall_us(void)
+{
+    return start_us;
+}
 
 static double start_time(void *argument)
 {
     (void)argument;
-    return start_s;
+    return (double)start_us / 1e6;
 }
 
-static double cpu_seconds(void *argument)
+double process_cpu_seconds(void)
 {
-    (void)argument;
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
     return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
            (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
 
+static double cpu_seconds(void *argument)
+{
+    (void)argument;
+    return process_cpu_seconds();
+}
+
+double process_resident_bytes(void)
+{
+    size_t bytes = 0;
+    return uv_resident_set_memory(&bytes) == 0 ? (double)bytes : 0;
+}
+
 static double resident_bytes(void *argument)
 {
     (void)argument;
-    size_t bytes = 0;
-    return uv_resident_set_memory(&bytes) == 0 ? (double)bytes : 0;
+    return process_resident_bytes();
 }
 
 static double open_files(void *argument)
@@ -48,7 +63,7 @@ static double open_files(void *argument)
 
 static void add_once(void)
 {
-    start_s = (double)clock_wall_us() / 1e6;
+    start_us = clock_wall_us();
     metrics_gauge_function("process_start_time_seconds",
                            "When the process started, since 1970.", NULL,
                            start_time, NULL);

@@ -66,6 +66,7 @@ static bool is_offered(const struct rpc_server_options *options,
     } optional[] = {
         {"grpc.reflection.", options->reflection},
         {"grpc.channelz.", options->admin_services},
+        {"prbal.runtime.", options->admin_services},
         {"xds.service.orca.", options->load_reports != RPC_REPORTS_OFF},
     };
     for (size_t i = 0; i < sizeof optional / sizeof optional[0]; i++)

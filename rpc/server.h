@@ -9,6 +9,13 @@
  * nothing of what the methods do. */
 struct rpc_server;
 
+/* Things that calls take and give back: links to a database, say. */
+struct rpc_pool {
+    const char *name; /* a literal */
+    uint32_t used, idle, waiting, max;
+    bool is_up; /* what they lead to can be reached */
+};
+
 /* What an application adds.  All run on the call's loop; any may be NULL. */
 struct rpc_hooks {
     /* At header time, for a method that is not OPEN: `token` is the text after
@@ -23,6 +30,9 @@ struct rpc_hooks {
     /* Whether the server can do its work now, for /readyz and health.  Called
      * about once a second on one loop; must not suspend. */
     bool (*ready)(struct rpc_server *server);
+    /* Writes up to `room` of what the application keeps on this loop, for who
+     * looks into the server; returns how many. */
+    size_t (*pools)(struct loop *loop, struct rpc_pool *pools, size_t room);
 };
 
 enum { RPC_ADMISSION_OFF = UINT32_MAX };
@@ -45,6 +55,7 @@ struct rpc_server_options {
     const struct rpc_registry *const *registries; /* NULL-terminated */
     struct rpc_hooks hooks;
     void *application;        /* rpc_server_application() */
+    const char *version;      /* of the program, for who asks; may be NULL */
     const char *error_domain; /* ErrorInfo.domain; "prbal" */
     int loop_count;           /* 0 = one per core */
     bool reflection;
@@ -52,8 +63,8 @@ struct rpc_server_options {
      * public: such texts are about the inside. */
     bool tells_internal_errors;
     rpc_reports load_reports;
-    /* Channelz: what the server is doing, for superusers and whoever runs the
-     * machine. */
+    /* Channelz and prbal.runtime.v1: what the server is doing, for superusers
+     * and whoever runs the machine. */
     bool admin_services;
 
     /* Limits; 0 takes the default named beside it. */

@@ -65,7 +65,7 @@ static rpc_status wait_for_room(struct call_state *state)
             return (rpc_status){RPC_CANCELLED, "the stream is closed"};
         if (transport->ops->queued(transport) <= RPC_OUT_BYTES_MAX)
             return RPC_SUCCESS;
-        co_park();
+        call_park(call, "client to take");
     }
 }
 
@@ -167,7 +167,7 @@ static rpc_status receive(struct rpc_in *in, void *message, bool heeds_drain)
             return decode_received(in->state, place);
         if (in->half_closed || (heeds_drain && rpc_is_draining(call)))
             return RPC_SUCCESS;
-        co_park();
+        call_park(call, "client to send");
     }
 }
 

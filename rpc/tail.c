@@ -246,3 +246,13 @@ void tail_end_all(struct rpc_worker *worker, rpc_code code, const char *message)
     while (worker->tails != NULL)
         close_tail(worker->tails, (rpc_status){code, message});
 }
+
+const struct rpc_tail *tail_next(const struct rpc_tail *tail)
+{
+    return tail->next;
+}
+
+const struct observed *tail_observed(const struct rpc_tail *tail)
+{
+    return &tail->observed;
+}

@@ -159,7 +159,6 @@ bool tls_describe(const struct tls *tls, struct tls_description *description)
     if (cipher == NULL || !SSL_is_init_finished(tls->ssl))
         return false;
     *description = (struct tls_description){
-        .version = SSL_get_version(tls->ssl),
         .cipher = SSL_CIPHER_standard_name(cipher),
         .local = encode_certificate(SSL_get_certificate(tls->ssl)),
         .remote = encode_certificate(SSL_get0_peer_certificate(tls->ssl)),

@@ -94,8 +94,7 @@ struct tls_certificate_bytes {
 };
 
 struct tls_description {
-    const char *version; /* "TLSv1.3" */
-    const char *cipher;  /* "TLS_AES_256_GCM_SHA384" */
+    const char *cipher; /* "TLS_AES_256_GCM_SHA384" */
     struct tls_certificate_bytes local, remote;
 };
 

@@ -20,6 +20,22 @@ rpc_status rpc_wait(struct rpc_call *call, const bool *done)
     return RPC_SUCCESS;
 }
 
+void call_park(struct rpc_call *call, const char *what)
+{
+    call->waits_for = what;
+    co_park();
+    call->waits_for = NULL;
+}
+
+rpc_status rpc_wait_for(struct rpc_call *call, const char *what,
+                        const bool *done)
+{
+    call->waits_for = what;
+    rpc_status status = rpc_wait(call, done);
+    call->waits_for = NULL;
+    return status;
+}
+
 rpc_status rpc_wait_or_drain(struct rpc_call *call, const bool *done)
 {
     while (!*done && !rpc_is_draining(call)) {
@@ -60,7 +76,7 @@ rpc_status rpc_sleep(struct rpc_call *call, int64_t ms)
     struct sleeper sleeper = {.call = call};
     loop_timer_init(&sleeper.timer, on_sleep_over);
     loop_timer_start(call->loop, &sleeper.timer, ms);
-    rpc_status status = rpc_wait(call, &sleeper.done);
+    rpc_status status = rpc_wait_for(call, "sleep", &sleeper.done);
     loop_timer_stop(&sleeper.timer);
     return status;
 }
@@ -103,7 +119,9 @@ rpc_status rpc_offload(struct rpc_call *call, void (*fn)(void *argument),
     if (uv_queue_work(loop_uv(call->loop), &offload.work, on_pool_thread,
                       on_offload_over) != 0)
         abort();
+    call->waits_for = "thread pool";
     rpc_wait_always(call, &offload.done);
+    call->waits_for = NULL;
     return rpc_alive(call);
 }
 

@@ -47,6 +47,24 @@ static bool ready(struct rpc_server *server)
     return pool != NULL && db_pool_is_up(pool);
 }
 
+/* Links to PostgreSQL: those that calls lease are what can run out. */
+static size_t pools(struct loop *loop, struct rpc_pool *to, size_t room)
+{
+    const struct db_pool *pool = db_pool_of(loop);
+    if (pool == NULL || room < 1)
+        return 0;
+    struct db_pool_stats stats = db_pool_stats(pool);
+    to[0] = (struct rpc_pool){
+        .name = "database leases",
+        .used = (uint32_t)stats.leases_used,
+        .idle = (uint32_t)(stats.leases_up - stats.leases_used),
+        .waiting = (uint32_t)stats.leases_waiting,
+        .max = (uint32_t)app_config()->db_leases,
+        .is_up = db_pool_is_up(pool),
+    };
+    return 1;
+}
+
 struct rpc_hooks app_hooks(void)
 {
     hub_register();
@@ -56,6 +74,7 @@ struct rpc_hooks app_hooks(void)
         .loop_start = on_loop_start,
         .loop_stop = on_loop_stop,
         .ready = ready,
+        .pools = pools,
     };
 }
 
@@ -93,6 +112,7 @@ struct rpc_server_options app_server_options(struct app *app)
         .registries = registries,
         .hooks = app_hooks(),
         .application = app,
+        .version = PRBAL_VERSION,
         .error_domain = "prbal",
         .loop_count = (int)config->loops,
         .reflection = has_reflection(config),

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PACKAGES_MAX = 2 };
+enum { PACKAGES_MAX = 3 };
 
 static const struct {
     const char *packages[PACKAGES_MAX + 1];
@@ -17,7 +17,10 @@ static const struct {
     const char *types;
 } registries[] = {
     {{"prbal.v1"}, "prbal_registry", "prbal/v1/registry", NULL},
-    {{"grpc", "xds"}, "runtime_registry", "grpc/registry", "google.rpc"},
+    {{"grpc", "xds", "prbal.runtime"},
+     "runtime_registry",
+     "grpc/registry",
+     "google.rpc"},
     {{"prbal.test"}, "test_registry", "tests/rpc/registry", NULL},
     {{"grpc.testing"}, "interop_registry", "tests/rpc/interop_registry", NULL},
     {{"connectrpc.conformance"},

@@ -1,8 +1,7 @@
 /* Channelz by the operator's socket, and who is let in. */
 #include "grpc/channelz/v1/channelz.rpc.h"
 #include "rpc/clock.h"
-#include "tests/wire/certificate.h"
-#include "tests/wire/wire.h"
+#include "tests/wire/operator.h"
 
 #include <stdio.h>
 #include <sys/socket.h>
@@ -13,54 +12,9 @@
 
 #define CHANNELZ "/grpc.channelz.v1.Channelz/"
 
-enum { SUPERUSER = 1 << 9 };
-
-static char socket_path[64];
-
-/* The token names the roles. */
-static rpc_status authenticate(struct rpc_call *call, const char *token)
-{
-    if (token == NULL)
-        return RPC_SUCCESS;
-    call->caller.id = "somebody";
-    call->caller.roles = (uint32_t)atoi(token);
-    return RPC_SUCCESS;
-}
-
-static fixture *start_with(struct rpc_server_options options)
-{
-    static const struct rpc_registry *const registries[] = {&test_registry,
-                                                            NULL};
-    char error[256], address[80];
-    fixture *t = calloc(1, sizeof *t);
-    options.registries = registries;
-    options.hooks.authenticate = authenticate;
-    options.admin_services = true;
-    options.drain_ms = 2000;
-    options.ping_interval_ms = 1;
-    t->arena = arena_create();
-    t->server = rpc_server_create(&options);
-    struct certificate certificate = certificate_make();
-    assert_true(rpc_server_use_tls(t->server, certificate.certificate_path,
-                                   certificate.key_path, error, sizeof error));
-    certificate_remove(&certificate);
-    snprintf(socket_path, sizeof socket_path, "/tmp/prbal-channelz-%d.sock",
-             (int)getpid());
-    snprintf(address, sizeof address, "unix:%s", socket_path);
-    t->port = rpc_server_listen(t->server, "127.0.0.1:0", RPC_LISTEN_BOTH,
-                                error, sizeof error);
-    assert_true(t->port > 0);
-    assert_int_equal(rpc_server_listen(t->server, address, RPC_LISTEN_OPERATOR,
-                                       error, sizeof error),
-                     0);
-    assert_int_equal(rpc_server_start(t->server).code, RPC_OK);
-    t->client = client_open((struct client_options){.unix_path = socket_path});
-    return t;
-}
-
 static int start(void **state)
 {
-    *state = start_with((struct rpc_server_options){.loop_count = 2});
+    *state = operator_start((struct rpc_server_options){.loop_count = 2});
     return 0;
 }
 
@@ -136,7 +90,7 @@ static void a_listening_socket_has_its_address(void **state)
         if (at->address_case == ADDRESS_TCPIP_ADDRESS_CASE)
             has_port = at->tcpip_address->port == t->port;
         else
-            has_path = strcmp(at->uds_address->filename, socket_path) == 0;
+            has_path = strcmp(at->uds_address->filename, operator_path) == 0;
     }
     assert_true(has_port && has_path);
 }
@@ -291,7 +245,7 @@ static void the_operators_socket_is_closed_to_others(void **state)
 {
     (void)state;
     struct stat file;
-    assert_int_equal(stat(socket_path, &file), 0);
+    assert_int_equal(stat(operator_path, &file), 0);
     assert_int_equal(file.st_mode & 0777, 0600);
 }
 
@@ -302,7 +256,7 @@ static int come_as(uid_t user)
     if (child == 0) {
         struct sockaddr_un at = {.sun_family = AF_UNIX};
         char byte;
-        strcpy(at.sun_path, socket_path);
+        strcpy(at.sun_path, operator_path);
         int fd = socket(AF_UNIX, SOCK_STREAM, 0);
         if (setuid(user) != 0 ||
             connect(fd, (struct sockaddr *)&at, sizeof at) != 0)
@@ -320,13 +274,13 @@ static void another_user_is_sent_away(void **state)
     (void)state;
     if (geteuid() != 0)
         skip();
-    assert_int_equal(chmod(socket_path, 0666), 0);
+    assert_int_equal(chmod(operator_path, 0666), 0);
     assert_int_equal(come_as(65534), 0);
 }
 
 static int start_full(void **state)
 {
-    *state = start_with((struct rpc_server_options){
+    *state = operator_start((struct rpc_server_options){
         .loop_count = 1, .connections_max = 2, .calls_in_flight_max = 1});
     return 0;
 }
@@ -345,7 +299,8 @@ static void a_full_server_still_answers_its_operator(void **state)
     client_wait_closed(refused);
     client_close(refused);
     client_close(t->client); /* a new one is let in while there are two */
-    t->client = client_open((struct client_options){.unix_path = socket_path});
+    t->client =
+        client_open((struct client_options){.unix_path = operator_path});
     assert_int_equal(code_of(t, TEST_FAIL, NULL), RPC_RESOURCE_EXHAUSTED);
     assert_int_equal(code_of(t, CHANNELZ "GetServers", NULL), RPC_OK);
     client_reset(busy, sleeping, NGHTTP2_CANCEL);
