@@ -35,7 +35,7 @@ struct rpc_hooks {
     size_t (*pools)(struct loop *loop, struct rpc_pool *pools, size_t room);
 };
 
-enum { RPC_ADMISSION_OFF = UINT32_MAX };
+#define RPC_ADMISSION_OFF UINT32_MAX
 /* Whether answers tell how loaded the server is (rpc/orca.h).  For servers
  * whose clients are ours: a stranger has no need to know. */
 typedef enum {
