@@ -7,11 +7,26 @@
 
 typedef ProtobufCFieldDescriptor field_type;
 
+void codec_init(const ProtobufCMessageDescriptor *type,
+                ProtobufCMessage *message)
+{
+    if (type->message_init != NULL) {
+        type->message_init(message);
+        return;
+    }
+    message->descriptor = type;
+    for (unsigned i = 0; i < type->n_fields; i++)
+        if (type->fields[i].type == PROTOBUF_C_TYPE_STRING)
+            memcpy((char *)message + type->fields[i].offset,
+                   &type->fields[i].default_value,
+                   sizeof type->fields[i].default_value);
+}
+
 ProtobufCMessage *codec_new(struct arena *arena,
                             const ProtobufCMessageDescriptor *type)
 {
     ProtobufCMessage *message = arena_alloc(arena, type->sizeof_message);
-    type->message_init(message);
+    codec_init(type, message);
     return message;
 }
 

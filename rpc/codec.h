@@ -49,6 +49,12 @@ uint8_t *codec_pack(struct arena *arena, const ProtobufCMessage *message,
 ProtobufCMessage *codec_new(struct arena *arena,
                             const ProtobufCMessageDescriptor *type);
 
+/* The same in zeroed memory of type->sizeof_message bytes.  A type that was
+ * made at run time, from a descriptor, has no message_init: its fields start as
+ * zero, and texts as their default_value. */
+void codec_init(const ProtobufCMessageDescriptor *type,
+                ProtobufCMessage *message);
+
 /* A deep copy. */
 ProtobufCMessage *codec_copy(struct arena *arena,
                              const ProtobufCMessage *message);

@@ -314,7 +314,7 @@ static bool open_message(struct decoder *d, const field_type *field,
         *slot = take(d, field, type->sizeof_message);
         if (*slot == NULL)
             return false;
-        type->message_init(*slot);
+        codec_init(type, *slot);
     }
     d->opened[d->depth++] = (struct opened){d->message, d->in.end};
     d->message = *slot;

@@ -29,6 +29,21 @@ static void nothing_is_a_message_of_defaults(void **state)
     assert_int_equal(e->pick_case, 0);
 }
 
+/* Types that are made at run time have no message_init. */
+static void a_type_needs_no_function_of_its_own(void **state)
+{
+    static const char bytes[] = "\x08\x05";
+    ProtobufCMessageDescriptor type = *EVERYTHING_DESCRIPTOR;
+    struct codec_error error;
+    type.message_init = NULL;
+    Everything *e = (Everything *)codec_decode(*state, &type, bytes,
+                                               sizeof bytes - 1, &error);
+    assert_non_null(e);
+    assert_ptr_equal(e->base.descriptor, &type);
+    assert_int_equal(e->i32, 5);
+    assert_string_equal(e->text, "");
+}
+
 static void numbers_keep_their_sign(void **state)
 {
     Everything *e =
@@ -490,6 +505,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start_arena, end_arena)
     const struct CMUnitTest tests[] = {
         TEST(nothing_is_a_message_of_defaults),
+        TEST(a_type_needs_no_function_of_its_own),
         TEST(numbers_keep_their_sign),
         TEST(a_negative_int32_may_come_in_five_bytes),
         TEST(zigzag_reaches_the_ends),
