@@ -12,8 +12,10 @@
  *
  * The syntax is the part of RE2's that has a meaning for "does it match":
  * literals, `.`, [sets], \d \w \s and their opposites, (groups), (?:groups),
- * |, *, +, ?, {n}, {n,}, {n,m}, ^, $ and \xHH, \x{H...}.  `$` is the end of the
- * text, `.` is any code point but a newline, and \d, \w and \s are ASCII. */
+ * |, *, +, ?, {n}, {n,}, {n,m}, ^, $, \xHH, \x{H...}, and (?i) for ASCII
+ * letters and (?s), which can be (?i:for a group) or taken back by (?-i).  `$`
+ * is the end of the text, `.` is any code point but a newline (with (?s) any),
+ * and \d, \w and \s are ASCII. */
 
 enum regex_kind {
     REGEX_CHAR,  /* a = code point */

@@ -14,6 +14,8 @@ struct compiler {
     struct regex_op *ops; /* REGEX_OPS_MAX of them */
     size_t count;
     int nesting;
+    bool folds;          /* (?i) */
+    bool dot_is_all;     /* (?s) */
     const char *problem; /* the first one */
 };
 
@@ -151,6 +153,54 @@ static bool compile_class(struct compiler *c, char letter)
            append_class(c, ranges);
 }
 
+/* Case, as RE2 folds it where one side is ASCII: two letters have a third
+ * form, the Kelvin sign and the long s.  Other alphabets would need tables. */
+enum { KELVIN_SIGN = 0x212a, LONG_S = 0x17f };
+
+/* The part of a range that lies in `from` to `from` + 25, in the other case. */
+static bool append_shifted(struct compiler *c, int32_t first, int32_t last,
+                           int32_t from, int32_t shift)
+{
+    first = first > from ? first : from;
+    last = last < from + 25 ? last : from + 25;
+    return first > last || append(c, REGEX_RANGE, first + shift, last + shift);
+}
+
+static bool has_letter(int32_t first, int32_t last, char lower)
+{
+    int32_t upper = lower - 'a' + 'A';
+    return (first <= lower && lower <= last) ||
+           (first <= upper && upper <= last);
+}
+
+/* A range of a set, and under (?i) all that is the same to it. */
+static bool append_range(struct compiler *c, int32_t first, int32_t last)
+{
+    if (!append(c, REGEX_RANGE, first, last))
+        return false;
+    if (!c->folds)
+        return true;
+    if (last >= 0x80)
+        return fail(c, "(?i) is for ASCII here");
+    return append_shifted(c, first, last, 'a', 'A' - 'a') &&
+           append_shifted(c, first, last, 'A', 'a' - 'A') &&
+           (!has_letter(first, last, 'k') ||
+            append(c, REGEX_RANGE, KELVIN_SIGN, KELVIN_SIGN)) &&
+           (!has_letter(first, last, 's') ||
+            append(c, REGEX_RANGE, LONG_S, LONG_S));
+}
+
+static bool append_character(struct compiler *c, int32_t code_point)
+{
+    if (!c->folds || (code_point < 0x80 && !isalpha(code_point)))
+        return append(c, REGEX_CHAR, code_point, 0);
+    size_t start = c->count;
+    if (!append(c, REGEX_SET, 0, 0) || !append_range(c, code_point, code_point))
+        return false;
+    c->ops[start].a = (int32_t)(c->count - start - 1);
+    return true;
+}
+
 static bool compile_range(struct compiler *c)
 {
     int32_t first, last;
@@ -164,7 +214,7 @@ static bool compile_range(struct compiler *c)
     }
     if (last < first)
         return fail(c, "a range runs backwards");
-    return append(c, REGEX_RANGE, first, last);
+    return append_range(c, first, last);
 }
 
 /* What follows "[". */
@@ -198,13 +248,51 @@ static bool compile_set(struct compiler *c)
 
 static bool compile_choice(struct compiler *c);
 
-/* What follows "(". */
+static bool read_flag(struct compiler *c, bool on)
+{
+    switch (*c->at++) {
+    case 'i':
+        c->folds = on;
+        return true;
+    case 's':
+        c->dot_is_all = on;
+        return true;
+    case 'U':
+        return true; /* prefers short matches: the same answer */
+    default:
+        return fail(c, "it has a (?...) group other than (?:...), (?i), (?s) "
+                       "and (?U)");
+    }
+}
+
+/* What follows "(?", up to the ':' or ')'. */
+static bool read_flags(struct compiler *c)
+{
+    bool on = true;
+    while (*c->at != ':' && *c->at != ')') {
+        if (on && *c->at == '-') {
+            on = false;
+            c->at++;
+        } else if (!read_flag(c, on)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* What follows "(".  Flags hold until the end of the group that they are in:
+ * "(?i)" is for the group around it. */
 static bool compile_group(struct compiler *c)
 {
-    if (c->at[0] == '?' && c->at[1] != ':')
-        return fail(c, "it has a (?...) group other than (?:...)");
-    if (c->at[0] == '?')
-        c->at += 2;
+    struct compiler outer = *c;
+    if (*c->at == '?') {
+        c->at++;
+        if (!read_flags(c))
+            return false;
+        if (*c->at++ == ')')
+            return strchr("*+?{", *c->at) == NULL || *c->at == '\0' ||
+                   fail(c, "there is nothing to repeat");
+    }
     if (++c->nesting > REGEX_NESTING_MAX)
         return fail(c, "its groups nest too deep");
     if (!compile_choice(c))
@@ -213,6 +301,8 @@ static bool compile_group(struct compiler *c)
         return fail(c, "a group is not closed");
     c->at++;
     c->nesting--;
+    c->folds = outer.folds;
+    c->dot_is_all = outer.dot_is_all;
     return true;
 }
 
@@ -231,7 +321,8 @@ static bool compile_atom(struct compiler *c)
     int32_t code_point;
     switch (letter) {
     case '.':
-        return append(c, REGEX_ANY, 0, 0);
+        return c->dot_is_all ? append(c, REGEX_SET, 0, true)
+                             : append(c, REGEX_ANY, 0, 0);
     case '^':
         return append(c, REGEX_START, 0, 0);
     case '$':
@@ -242,7 +333,7 @@ static bool compile_atom(struct compiler *c)
         return compile_set(c);
     default:
         return read_character(c, &code_point) &&
-               append(c, REGEX_CHAR, code_point, 0);
+               append_character(c, code_point);
     }
 }
 
