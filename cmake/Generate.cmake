@@ -37,7 +37,7 @@ list(TRANSFORM wellknown PREPEND google/protobuf/)
 file(GLOB_RECURSE public_protos RELATIVE ${CMAKE_SOURCE_DIR}/proto CONFIGURE_DEPENDS proto/*.proto)
 file(GLOB row_protos RELATIVE ${CMAKE_SOURCE_DIR} CONFIGURE_DEPENDS services/*/*_row.proto)
 file(GLOB test_protos RELATIVE ${CMAKE_SOURCE_DIR} CONFIGURE_DEPENDS
-  tests/rpc/*.proto tests/db/*.proto)
+  tests/rpc/*.proto tests/db/*.proto tests/protovalidate/*.proto)
 set(all_protos ${public_protos} ${row_protos} ${test_protos})
 list(TRANSFORM public_protos PREPEND ${CMAKE_SOURCE_DIR}/proto/ OUTPUT_VARIABLE proto_files)
 foreach(proto ${row_protos} ${test_protos})
@@ -99,7 +99,7 @@ generate_by_protoc(c_out ${GEN}/c.fds OUTPUT ${pb_c} ${pb_h}
 
 # 4. Method tables, rules, short names and registries by our own plugin.
 set(plugin_sources client gen header json names protoc-gen-prbal registry
-  rule_checks rules source)
+  rule_checks rule_print rule_read source)
 list(TRANSFORM plugin_sources PREPEND rpc/gen/)
 list(TRANSFORM plugin_sources APPEND .c)
 set(plugin_pb prbal/options buf/validate/validate google/protobuf/duration

@@ -1,187 +1,27 @@
 /* One rule against one value, and the sentence for who broke it. */
 #include "rpc/clock.h"
-#include "rpc/rules.h"
+#include "rpc/codec.h"
+#include "rpc/formats.h"
+#include "rpc/rule_values.h"
 #include "rpc/utf8.h"
 
-#include "rpc/codec.h"
-
-#include <google/protobuf/duration.pb-c.h>
 #include <google/protobuf/field_mask.pb-c.h>
-#include <google/protobuf/timestamp.pb-c.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 typedef ProtobufCFieldDescriptor field_type;
 typedef union rule_value value_type;
-
-enum class { SIGNED, UNSIGNED, REAL, TEXT, SPAN };
-
-static enum class class_of(const field_type *field) {
-    switch (field->type){
-        case PROTOBUF_C_TYPE_UINT32 : case PROTOBUF_C_TYPE_FIXED32 : case
-        PROTOBUF_C_TYPE_UINT64 : case PROTOBUF_C_TYPE_FIXED64 : case
-        PROTOBUF_C_TYPE_BOOL : return UNSIGNED;
-        case PROTOBUF_C_TYPE_FLOAT : case PROTOBUF_C_TYPE_DOUBLE : return REAL;
-        case PROTOBUF_C_TYPE_STRING : case PROTOBUF_C_TYPE_BYTES : return TEXT;
-        case PROTOBUF_C_TYPE_MESSAGE : return SPAN;
-        default : return SIGNED;
-    }
-}
-
-/* Seconds and nanos of a Timestamp or Duration, which have the same layout. */
-_Static_assert(offsetof(Google__Protobuf__Timestamp, seconds) ==
-                       offsetof(Google__Protobuf__Duration, seconds) &&
-                   offsetof(Google__Protobuf__Timestamp, nanos) ==
-                       offsetof(Google__Protobuf__Duration, nanos),
-               "Timestamp and Duration differ");
-
-static struct rule_span span_of(const void *member)
-{
-    const Google__Protobuf__Timestamp *time =
-        *(const Google__Protobuf__Timestamp *const *)member;
-    return (struct rule_span){time->seconds, time->nanos};
-}
-
-static value_type text_of(const char *text)
-{
-    text = text == NULL ? "" : text;
-    return (value_type){.text = text, .size = strlen(text)};
-}
-
-static value_type value_of(const field_type *field, const void *member)
-{
-    switch (field->type) {
-    case PROTOBUF_C_TYPE_UINT32:
-    case PROTOBUF_C_TYPE_FIXED32:
-        return (value_type){.u = *(const uint32_t *)member};
-    case PROTOBUF_C_TYPE_UINT64:
-    case PROTOBUF_C_TYPE_FIXED64:
-        return (value_type){.u = *(const uint64_t *)member};
-    case PROTOBUF_C_TYPE_INT64:
-    case PROTOBUF_C_TYPE_SINT64:
-    case PROTOBUF_C_TYPE_SFIXED64:
-        return (value_type){.i = *(const int64_t *)member};
-    case PROTOBUF_C_TYPE_BOOL:
-        return (value_type){.u = *(const protobuf_c_boolean *)member != 0};
-    case PROTOBUF_C_TYPE_FLOAT:
-        return (value_type){.d = (double)*(const float *)member};
-    case PROTOBUF_C_TYPE_DOUBLE:
-        return (value_type){.d = *(const double *)member};
-    case PROTOBUF_C_TYPE_STRING:
-        return text_of(*(const char *const *)member);
-    case PROTOBUF_C_TYPE_BYTES: {
-        const ProtobufCBinaryData *bytes = member;
-        return (value_type){.text = bytes->len == 0 ? ""
-                                                    : (const char *)bytes->data,
-                            .size = bytes->len};
-    }
-    case PROTOBUF_C_TYPE_MESSAGE:
-        return (value_type){.span = span_of(member)};
-    default:
-        return (value_type){.i = *(const int32_t *)member};
-    }
-}
-
-static int compare_span(struct rule_span a, struct rule_span b)
-{
-    if (a.seconds != b.seconds)
-        return a.seconds < b.seconds ? -1 : 1;
-    return (a.nanos > b.nanos) - (a.nanos < b.nanos);
-}
-
-static int compare_text(const value_type *a, const value_type *b)
-{
-    size_t shorter = a->size < b->size ? a->size : b->size;
-    int order = shorter == 0 ? 0 : memcmp(a->text, b->text, shorter);
-    return order != 0 ? order : (a->size > b->size) - (a->size < b->size);
-}
-
-/* Negative, zero or positive.  Not-a-number is not equal to anything. */
-static int compare(enum class class, const value_type *a, const value_type *b)
-{
-    switch (class) {
-    case SIGNED:
-        return (a->i > b->i) - (a->i < b->i);
-    case UNSIGNED:
-        return (a->u > b->u) - (a->u < b->u);
-    case REAL:
-        if (isnan(a->d) || isnan(b->d))
-            return 1;
-        return (a->d > b->d) - (a->d < b->d);
-    case TEXT:
-        return compare_text(a, b);
-    case SPAN:
-        return compare_span(a->span, b->span);
-    }
-    return 0;
-}
-
-/* Sentences */
-
-static const char *span_text(struct arena *arena, struct rule_span span,
-                             bool is_duration)
-{
-    if (is_duration)
-        return arena_printf(arena, "%" PRId64 ".%03d s", span.seconds,
-                            abs(span.nanos / 1000000));
-    struct tm parts;
-    time_t seconds = (time_t)span.seconds;
-    char text[40];
-    if (gmtime_r(&seconds, &parts) == NULL ||
-        strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts) == 0)
-        return arena_printf(arena, "second %" PRId64, span.seconds);
-    return arena_strdup(arena, text);
-}
-
-static bool is_duration(const field_type *field)
-{
-    return field->descriptor == &google__protobuf__duration__descriptor;
-}
-
-static const char *number_text(struct arena *arena, const field_type *field,
-                               const value_type *value)
-{
-    if (field->type == PROTOBUF_C_TYPE_BOOL)
-        return value->u != 0 ? "true" : "false";
-    switch (class_of(field)) {
-    case UNSIGNED:
-        return arena_printf(arena, "%" PRIu64, value->u);
-    case REAL:
-        return arena_printf(arena, "%g", value->d);
-    case TEXT:
-        return field->type == PROTOBUF_C_TYPE_BYTES
-                   ? "the given bytes"
-                   : arena_printf(arena, "\"%s\"", value->text);
-    case SPAN:
-        return span_text(arena, value->span, is_duration(field));
-    case SIGNED:
-        break;
-    }
-    return arena_printf(arena, "%" PRId64, value->i);
-}
-
-/* As number_text(), but a value of an enum by its name. */
-static const char *value_text(struct arena *arena, const field_type *field,
-                              const value_type *value)
-{
-    if (field->type != PROTOBUF_C_TYPE_ENUM)
-        return number_text(arena, field, value);
-    const ProtobufCEnumValue *named =
-        protobuf_c_enum_descriptor_get_value(field->descriptor, (int)value->i);
-    return named != NULL ? named->name : number_text(arena, field, value);
-}
 
 /* What the caller sent, for the end of a sentence; a text may be long, or a
  * secret, and is not repeated. */
 static const char *is_now(struct arena *arena, const field_type *field,
                           const value_type *value)
 {
-    if (class_of(field) == TEXT)
+    if (rule_class_of(field) == CLASS_TEXT)
         return "";
-    return arena_printf(arena, ", is %s", value_text(arena, field, value));
+    return arena_printf(arena, ", is %s", rule_value_text(arena, field, value));
 }
 
 static const char *list_text(struct arena *arena, const field_type *field,
@@ -190,17 +30,17 @@ static const char *list_text(struct arena *arena, const field_type *field,
     const char *text = "";
     for (uint32_t i = 0; i < check->count; i++)
         text = arena_printf(arena, "%s%s%s", text, i == 0 ? "" : ", ",
-                            value_text(arena, field, &check->list[i]));
+                            rule_value_text(arena, field, &check->list[i]));
     return text;
 }
 
 /* Values */
 
-static bool is_in_list(const struct rule_check *check, enum class class,
+static bool is_in_list(const struct rule_check *check, enum rule_class class,
                        const value_type *value)
 {
     for (uint32_t i = 0; i < check->count; i++)
-        if (compare(class, value, &check->list[i]) == 0)
+        if (rule_compare(class, value, &check->list[i]) == 0)
             return true;
     return false;
 }
@@ -211,18 +51,19 @@ static const char *bound_text(struct arena *arena, const field_type *field,
     const char *words = upper    ? strict ? "less than" : "at most"
                         : strict ? "greater than"
                                  : "at least";
-    return arena_printf(arena, "%s %s", words, value_text(arena, field, bound));
+    return arena_printf(arena, "%s %s", words,
+                        rule_value_text(arena, field, bound));
 }
 
 static const char *check_range(struct arena *arena,
                                const struct rule_check *check,
                                const field_type *field, const value_type *value)
 {
-    enum class class = class_of(field);
+    enum rule_class class = check->class;
     unsigned flags = check->flags;
-    bool not_a_number = class == REAL && isnan(value->d);
-    int lower = compare(class, value, &check->a);
-    int upper = compare(class, value, &check->b);
+    bool not_a_number = class == CLASS_REAL && isnan(value->d);
+    int lower = rule_compare(class, value, &check->a);
+    int upper = rule_compare(class, value, &check->b);
     bool above = !(flags & RANGE_LOWER) ||
                  (flags & RANGE_LOWER_STRICT ? lower > 0 : lower >= 0);
     bool below = !(flags & RANGE_UPPER) ||
@@ -310,7 +151,7 @@ static const char *check_part(struct arena *arena,
     if (passes)
         return NULL;
     return arena_printf(arena, "must %s %s", words,
-                        value_text(arena, field, part));
+                        rule_value_text(arena, field, part));
 }
 
 static const char *check_defined(struct arena *arena, const field_type *field,
@@ -333,7 +174,7 @@ enum { NANOS = 1000000000 };
 
 static const char *check_time(const field_type *field, struct rule_span span)
 {
-    if (is_duration(field)) {
+    if (rule_is_duration(field)) {
         bool one_sign = (span.seconds <= 0 || span.nanos >= 0) &&
                         (span.seconds >= 0 || span.nanos <= 0);
         if (span.seconds >= -DURATION_MAX && span.seconds <= DURATION_MAX &&
@@ -368,15 +209,18 @@ static const char *check_now(struct arena *arena,
 {
     struct rule_span present = now();
     if (check->kind == RULE_LT_NOW)
-        return compare_span(span, present) < 0 ? NULL : "must be in the past";
+        return rule_compare_span(span, present) < 0 ? NULL
+                                                    : "must be in the past";
     if (check->kind == RULE_GT_NOW)
-        return compare_span(span, present) > 0 ? NULL : "must be in the future";
+        return rule_compare_span(span, present) > 0 ? NULL
+                                                    : "must be in the future";
     struct rule_span first = add(present, check->a.span, -1);
     struct rule_span last = add(present, check->a.span, 1);
-    if (compare_span(span, first) >= 0 && compare_span(span, last) <= 0)
+    if (rule_compare_span(span, first) >= 0 &&
+        rule_compare_span(span, last) <= 0)
         return NULL;
     return arena_printf(arena, "must be within %s of now",
-                        span_text(arena, check->a.span, true));
+                        rule_span_text(arena, check->a.span, true));
 }
 
 /* Field masks */
@@ -387,12 +231,30 @@ static bool is_below(const char *path, const value_type *parent)
            (path[parent->size] == '\0' || path[parent->size] == '.');
 }
 
+static const char *check_mask_const(struct arena *arena,
+                                    const struct rule_check *check,
+                                    const Google__Protobuf__FieldMask *mask)
+{
+    bool same = mask->n_paths == check->count;
+    for (uint32_t i = 0; i < check->count && same; i++)
+        same = strcmp(mask->paths[i], check->list[i].text) == 0;
+    if (same)
+        return NULL;
+    const char *text = "must name exactly:";
+    for (uint32_t i = 0; i < check->count; i++)
+        text = arena_printf(arena, "%s%s %s", text, i == 0 ? "" : ",",
+                            check->list[i].text);
+    return text;
+}
+
 static const char *check_mask(struct arena *arena,
                               const struct rule_check *check,
                               const void *member)
 {
     const Google__Protobuf__FieldMask *mask =
         *(const Google__Protobuf__FieldMask *const *)member;
+    if (check->kind == RULE_MASK_CONST)
+        return check_mask_const(arena, check, mask);
     for (size_t i = 0; i < mask->n_paths; i++) {
         bool listed = false;
         for (uint32_t j = 0; j < check->count && !listed; j++)
@@ -408,12 +270,12 @@ static const char *check_equal(struct arena *arena,
                                const struct rule_check *check,
                                const field_type *field, const value_type *value)
 {
-    enum class class = class_of(field);
+    enum rule_class class = check->class;
     if (check->kind == RULE_CONST) {
-        if (compare(class, value, &check->a) == 0)
+        if (rule_compare(class, value, &check->a) == 0)
             return NULL;
         return arena_printf(arena, "must be %s%s",
-                            value_text(arena, field, &check->a),
+                            rule_value_text(arena, field, &check->a),
                             is_now(arena, field, value));
     }
     if (is_in_list(check, class, value) == (check->kind == RULE_IN))
@@ -427,10 +289,34 @@ static const char *check_equal(struct arena *arena,
                         list_text(arena, field, check));
 }
 
+/* Bytes may hold what no text does: NUL between pieces of text is all right. */
+static bool is_utf8(const value_type *value)
+{
+    const char *end = value->text + value->size;
+    for (const char *at = value->text; at < end; at++) {
+        const char *stop = memchr(at, '\0', (size_t)(end - at));
+        stop = stop == NULL ? end : stop;
+        if (!utf8_is_text(at, (size_t)(stop - at)))
+            return false;
+        at = stop;
+    }
+    return true;
+}
+
+static bool is_unreadable(const struct rule_check *check,
+                          const field_type *field, const value_type *value)
+{
+    return check->kind == RULE_PATTERN &&
+           field->type == PROTOBUF_C_TYPE_BYTES && !is_utf8(value);
+}
+
 static const char *check_pattern(struct arena *arena,
                                  const struct rule_check *check,
+                                 const field_type *field,
                                  const value_type *value)
 {
+    if (is_unreadable(check, field, value))
+        return "must be UTF-8, to be matched with a pattern";
     if (regex_matches(&check->a.pattern->regex, arena, value->text,
                       value->size))
         return NULL;
@@ -441,7 +327,7 @@ static const char *check_format(struct arena *arena,
                                 const struct rule_check *check,
                                 const value_type *value)
 {
-    if (format_matches((enum rule_format)check->a.u, value->text))
+    if (format_matches((enum rule_format)check->a.u, value->text, value->size))
         return NULL;
     return arena_printf(arena, "must be %s",
                         format_name((enum rule_format)check->a.u));
@@ -451,9 +337,9 @@ const char *rule_check_value(struct arena *arena,
                              const struct rule_check *check,
                              const field_type *field, const void *member)
 {
-    if (check->kind == RULE_MASK_IN || check->kind == RULE_MASK_NOT_IN)
+    if (check->kind >= RULE_MASK_CONST)
         return check_mask(arena, check, member);
-    value_type value = value_of(field, member);
+    value_type value = rule_value_of(field, member);
     switch ((enum rule_kind)check->kind) {
     case RULE_CONST:
     case RULE_IN:
@@ -464,7 +350,7 @@ const char *rule_check_value(struct arena *arena,
     case RULE_FINITE:
         return isfinite(value.d) ? NULL : "must be a finite number";
     case RULE_PATTERN:
-        return check_pattern(arena, check, &value);
+        return check_pattern(arena, check, field, &value);
     case RULE_PREFIX:
     case RULE_SUFFIX:
     case RULE_CONTAINS:
@@ -485,18 +371,36 @@ const char *rule_check_value(struct arena *arena,
     }
 }
 
+const char *rule_check_id(struct arena *arena, const struct rule_check *check,
+                          const field_type *field, const void *member)
+{
+    if (check->kind != RULE_FORMAT && check->kind != RULE_PATTERN)
+        return check->id;
+    value_type value = rule_value_of(field, member);
+    if (check->kind == RULE_FORMAT && value.size == 0)
+        return arena_printf(arena, "%s_empty", check->id);
+    if (is_unreadable(check, field, &value))
+        return arena_printf(arena, "%s_not_utf8", check->id);
+    return check->id;
+}
+
 /* Lists */
 
 struct item {
     value_type value;
     size_t index;
-    enum class class;
+    enum rule_class class;
 };
 
 static int compare_items(const void *a, const void *b)
 {
     const struct item *left = a, *right = b;
-    int order = compare(left->class, &left->value, &right->value);
+    if (left->class == CLASS_REAL) { /* not-a-number goes last */
+        int order = isnan(left->value.d) - isnan(right->value.d);
+        if (order != 0)
+            return order;
+    }
+    int order = rule_compare(left->class, &left->value, &right->value);
     if (order != 0)
         return order;
     return (left->index > right->index) - (left->index < right->index);
@@ -509,11 +413,12 @@ static const char *check_unique(struct arena *arena, const field_type *field,
     struct item *items = arena_array(arena, count, sizeof *items);
     size_t stride = codec_element_size(field->type);
     for (size_t i = 0; i < count; i++)
-        items[i] = (struct item){value_of(field, array + i * stride), i,
-                                 class_of(field)};
+        items[i] = (struct item){rule_value_of(field, array + i * stride), i,
+                                 rule_class_of(field)};
     qsort(items, count, sizeof *items, compare_items);
     for (size_t i = 1; i < count; i++)
-        if (compare(items[i].class, &items[i - 1].value, &items[i].value) == 0)
+        if (rule_compare(items[i].class, &items[i - 1].value,
+                         &items[i].value) == 0)
             return arena_printf(arena,
                                 "must have different items; %zu and %zu are "
                                 "the same",

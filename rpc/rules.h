@@ -37,9 +37,11 @@ enum rule_kind {
     RULE_VALID_TIME, /* a Timestamp or Duration as protobuf defines them */
     RULE_LT_NOW,
     RULE_GT_NOW,
-    RULE_WITHIN,  /* a.span, of now */
-    RULE_MASK_IN, /* list of paths; each path of the mask is or is below one */
+    RULE_WITHIN,     /* a.span, of now */
+    RULE_MASK_CONST, /* list of paths, which the mask has in this order */
+    RULE_MASK_IN,    /* list; each path of the mask is or is below one */
     RULE_MASK_NOT_IN,
+    RULE_KIND_COUNT,
 };
 
 enum rule_format {
@@ -54,9 +56,23 @@ enum rule_format {
     FORMAT_UUID,
     FORMAT_TUUID, /* a UUID without dashes */
     FORMAT_ULID,
+    FORMAT_IP_WITH_PREFIXLEN, /* "10.1.2.3/8" */
+    FORMAT_IPV4_WITH_PREFIXLEN,
+    FORMAT_IPV6_WITH_PREFIXLEN,
+    FORMAT_IP_PREFIX, /* "10.0.0.0/8": nothing behind the prefix */
+    FORMAT_IPV4_PREFIX,
+    FORMAT_IPV6_PREFIX,
     FORMAT_HOST_AND_PORT,
+    FORMAT_PROTOBUF_FQN,     /* "buf.validate.Rule" */
+    FORMAT_PROTOBUF_DOT_FQN, /* ".buf.validate.Rule" */
     FORMAT_HEADER_NAME,
     FORMAT_HEADER_VALUE,
+    FORMAT_LOOSE_HEADER_NAME, /* all but NUL and line ends */
+    FORMAT_LOOSE_HEADER_VALUE,
+    FORMAT_BYTES_IP, /* in network byte order, as the next three */
+    FORMAT_BYTES_IPV4,
+    FORMAT_BYTES_IPV6,
+    FORMAT_BYTES_UUID,
     FORMAT_COUNT,
 };
 
@@ -79,7 +95,16 @@ struct rule_span {
     int32_t nanos;
 };
 
-/* Which member counts follows from the field's type. */
+/* How values compare, and with it which member of rule_value counts. */
+enum rule_class {
+    CLASS_SIGNED,
+    CLASS_UNSIGNED,
+    CLASS_REAL,
+    CLASS_TEXT, /* and bytes */
+    CLASS_SPAN, /* Timestamp and Duration */
+    CLASS_PATTERN,
+};
+
 union rule_value {
     int64_t i;
     uint64_t u;
@@ -94,11 +119,13 @@ union rule_value {
 
 struct rule_check {
     uint8_t kind;
+    uint8_t class; /* of a, b and list */
     uint8_t flags;
     uint32_t count; /* of `list` */
     union rule_value a;
     union rule_value b;
     const union rule_value *list;
+    const char *id; /* in protovalidate: "string.min_len" */
 };
 
 enum rule_ignore { IGNORE_UNSET, IGNORE_ZERO, IGNORE_ALL };
@@ -110,7 +137,9 @@ struct rule_value_rules {
     const struct rule_check *checks;
     size_t check_count;
     const struct rpc_rules *message; /* of a message's own fields; or NULL */
-    bool ignore_zero;
+    bool ignore_zero; /* of items, keys and values, which are always set */
+    bool wrapped;     /* checks are for the first field of the message that the
+                         value is: a wrapper's value, an Any's type_url */
 };
 
 struct rule_field {
@@ -148,6 +177,8 @@ struct rpc_rules {
 struct rule_violation {
     const char *field; /* "items[3].name"; "" = the whole message */
     const char *description;
+    const char *rule; /* its id: "string.min_len", "required" */
+    bool for_key;     /* `field` names a pair of a map: its key is wrong */
 };
 
 /* Writes what is wrong with `message` to violations[room], texts in `arena`;
@@ -166,9 +197,10 @@ const char *rule_check_list(struct arena *arena, const struct rule_check *check,
                             const ProtobufCFieldDescriptor *field,
                             const ProtobufCMessage *message);
 
-/* True when `text` has the format; and its name in a sentence ("an e-mail
- * address"). */
-bool format_matches(enum rule_format format, const char *text);
-const char *format_name(enum rule_format format);
+/* The id of the rule that the value breaks: check->id, or one of its variants
+ * ("string.email_empty"). */
+const char *rule_check_id(struct arena *arena, const struct rule_check *check,
+                          const ProtobufCFieldDescriptor *field,
+                          const void *member);
 
 #endif

@@ -19,6 +19,7 @@ struct place {
     size_t index;          /* of an item; or, when key is not NULL: */
     const field_type *key; /* of a map */
     const void *key_member;
+    bool for_key; /* it is the key itself */
 };
 
 struct walk {
@@ -72,12 +73,16 @@ static bool is_full(const struct walk *walk)
 }
 
 static void report(struct walk *walk, const struct place *place,
-                   const char *description)
+                   const char *description, const char *rule)
 {
     if (is_full(walk))
         return;
-    walk->violations[walk->count++] =
-        (struct rule_violation){path_text(walk->arena, place), description};
+    walk->violations[walk->count++] = (struct rule_violation){
+        .field = path_text(walk->arena, place),
+        .description = description,
+        .rule = rule,
+        .for_key = place != NULL && place->for_key,
+    };
 }
 
 static void walk_message(struct walk *walk, const struct rpc_rules *rules,
@@ -100,17 +105,33 @@ static bool is_zero_value(const field_type *field, const void *member)
     return memcmp(member, zeros, codec_element_size(field->type)) == 0;
 }
 
+static void check_value(struct walk *walk, const struct rule_value_rules *rules,
+                        const field_type *field, const void *member,
+                        const struct place *place)
+{
+    for (size_t i = 0; i < rules->check_count; i++) {
+        const struct rule_check *check = &rules->checks[i];
+        const char *wrong = rule_check_value(walk->arena, check, field, member);
+        if (wrong != NULL)
+            report(walk, place, wrong,
+                   rule_check_id(walk->arena, check, field, member));
+    }
+}
+
 static void walk_value(struct walk *walk, const struct rule_value_rules *rules,
                        const field_type *field, const void *member,
                        const struct place *place)
 {
     if (rules->ignore_zero && is_zero_value(field, member))
         return;
-    for (size_t i = 0; i < rules->check_count; i++) {
-        const char *wrong =
-            rule_check_value(walk->arena, &rules->checks[i], field, member);
-        if (wrong != NULL)
-            report(walk, place, wrong);
+    if (rules->wrapped) {
+        const ProtobufCMessage *outer =
+            *(const ProtobufCMessage *const *)member;
+        const field_type *inner = &outer->descriptor->fields[0];
+        check_value(walk, rules, inner, (const char *)outer + inner->offset,
+                    place);
+    } else {
+        check_value(walk, rules, field, member, place);
     }
     if (rules->message != NULL)
         walk_message(walk, rules->message,
@@ -124,9 +145,10 @@ static void walk_entry(struct walk *walk, const struct rule_field *rules,
     const field_type *key = &entry->descriptor->fields[0];
     const field_type *value = &entry->descriptor->fields[1];
     const char *base = (const char *)entry;
-    struct place here = {place, NULL, 0, key, base + key->offset};
+    struct place here = {place, NULL, 0, key, base + key->offset, true};
     if (rules->keys != NULL)
         walk_value(walk, rules->keys, key, base + key->offset, &here);
+    here.for_key = false;
     bool absent = value->type == PROTOBUF_C_TYPE_MESSAGE &&
                   *(void *const *)(base + value->offset) == NULL;
     if (rules->values != NULL && !absent)
@@ -143,7 +165,7 @@ static void walk_items(struct walk *walk, const struct rule_field *rules,
     size_t stride = codec_element_size(field->type);
     for (size_t i = 0; i < count && !is_full(walk); i++) {
         const void *item = array + i * stride;
-        struct place here = {place, NULL, i, NULL, NULL};
+        struct place here = {place, NULL, i, NULL, NULL, false};
         if (rules->items != NULL)
             walk_value(walk, rules->items, field, item, &here);
         else
@@ -162,7 +184,7 @@ static void walk_list(struct walk *walk, const struct rule_field *rules,
             rule_check_list(walk->arena, &rules->own.checks[i], field, message);
         if (wrong == NULL)
             continue;
-        report(walk, place, wrong);
+        report(walk, place, wrong, rules->own.checks[i].id);
         if (rules->own.checks[i].kind == RULE_MAX_ITEMS)
             return;
     }
@@ -173,6 +195,8 @@ static void walk_list(struct walk *walk, const struct rule_field *rules,
 static bool has_presence(const field_type *field)
 {
     return (field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) != 0 ||
+           field->label == PROTOBUF_C_LABEL_OPTIONAL ||
+           field->label == PROTOBUF_C_LABEL_REQUIRED ||
            (field->type == PROTOBUF_C_TYPE_MESSAGE &&
             field->label != PROTOBUF_C_LABEL_REPEATED);
 }
@@ -182,12 +206,12 @@ static void walk_field(struct walk *walk, const struct rule_field *rules,
                        const struct place *outer)
 {
     const field_type *field = &message->descriptor->fields[rules->index];
-    struct place place = {outer, field->name, 0, NULL, NULL};
+    struct place place = {outer, field->name, 0, NULL, NULL, false};
     if (rules->ignore == IGNORE_ALL)
         return;
     bool is_set = codec_is_set(message, field);
     if (!is_set && rules->required) {
-        report(walk, &place, "is required");
+        report(walk, &place, "is required", "required");
         return;
     }
     if (!is_set && (has_presence(field) || rules->ignore == IGNORE_ZERO))
@@ -207,9 +231,9 @@ static void walk_oneof(struct walk *walk, const struct rule_oneof *oneof,
     uint32_t which;
     memcpy(&which, (const char *)message + member->quantifier_offset,
            sizeof which);
-    struct place place = {outer, oneof->name, 0, NULL, NULL};
+    struct place place = {outer, oneof->name, 0, NULL, NULL, false};
     if (which == 0)
-        report(walk, &place, "is required: set one of its fields");
+        report(walk, &place, "is required: set one of its fields", "required");
 }
 
 static const char *choice_text(struct arena *arena,
@@ -234,7 +258,8 @@ static void walk_choice(struct walk *walk, const struct rule_choice *choice,
         if (codec_is_set(message, &type->fields[choice->members[i]]))
             set++;
     if (set > 1 || (set == 0 && choice->required))
-        report(walk, place, choice_text(walk->arena, choice, type));
+        report(walk, place, choice_text(walk->arena, choice, type),
+               "message.oneof");
 }
 
 static void walk_message(struct walk *walk, const struct rpc_rules *rules,

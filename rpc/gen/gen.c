@@ -35,6 +35,38 @@ void gen_output(struct gen *gen, const char *name, const char *content,
     gen->response.file[gen->response.n_file++] = file;
 }
 
+static size_t count_messages(const proto_message *m)
+{
+    size_t count = 1;
+    for (size_t i = 0; i < m->n_nested_type; i++)
+        count += count_messages(m->nested_type[i]);
+    return count;
+}
+
+static void index_message(struct gen *gen, const proto_file *file,
+                          const proto_message *m, const char *scope)
+{
+    gen->messages[gen->message_count++] =
+        (struct message_at){file, m, scope, NULL};
+    for (size_t i = 0; i < m->n_nested_type; i++)
+        index_message(
+            gen, file, m->nested_type[i],
+            arena_printf(gen->arena, "%s.%s", scope, m->nested_type[i]->name));
+}
+
+void index_messages(struct gen *gen)
+{
+    size_t total = 0;
+    for (size_t i = 0; i < gen->file_count; i++)
+        for (size_t j = 0; j < gen->files[i]->n_message_type; j++)
+            total += count_messages(gen->files[i]->message_type[j]);
+    gen->messages = arena_array(gen->arena, total + 1, sizeof *gen->messages);
+    for (size_t i = 0; i < gen->file_count; i++)
+        for (size_t j = 0; j < gen->files[i]->n_message_type; j++)
+            index_message(gen, gen->files[i], gen->files[i]->message_type[j],
+                          gen->files[i]->message_type[j]->name);
+}
+
 const proto_file *gen_file(const struct gen *gen, const char *name)
 {
     for (size_t i = 0; i < gen->file_count; i++)

@@ -26,7 +26,7 @@ struct message_at {
     const proto_file *file;
     const proto_message *message;
     const char *scope;
-    bool has_rules; /* it, or a message in it: find_rules() */
+    struct rpc_rules *rules; /* NULL = nothing to check: find_rules() */
 };
 
 struct gen {
@@ -35,6 +35,7 @@ struct gen {
     size_t file_count;
     struct message_at *messages; /* all, nested ones too */
     size_t message_count;
+    bool rules_everywhere; /* in every package, not only in ours */
 
     Google__Protobuf__Compiler__CodeGeneratorResponse response;
     size_t output_room;
@@ -71,8 +72,8 @@ uint8_t *option_bytes(struct gen *gen, const ProtobufCMessage *options,
 /* The last varint under `tag`, or 0. */
 uint64_t option_number(const ProtobufCMessage *options, uint32_t tag);
 
-/* Finds the messages that have rules to check; first of all. */
-void find_rules(struct gen *gen);
+/* Fills in gen->messages; first of all. */
+void index_messages(struct gen *gen);
 char *rules_name(struct gen *gen, const struct message_at *at);
 
 /* One for each kind of file that is written. */

@@ -3,6 +3,7 @@
 #include "rpc/gen/gen.h"
 #include "rpc/gen/names.h"
 #include "rpc/gen/read_all.h"
+#include "rpc/gen/rule_tables.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,38 +12,6 @@ typedef Google__Protobuf__Compiler__CodeGeneratorRequest request;
 
 /* FEATURE_PROTO3_OPTIONAL of plugin.proto. */
 enum { PROTO3_OPTIONAL = 1 };
-
-static size_t count_messages(const proto_message *m)
-{
-    size_t count = 1;
-    for (size_t i = 0; i < m->n_nested_type; i++)
-        count += count_messages(m->nested_type[i]);
-    return count;
-}
-
-static void index_message(struct gen *gen, const proto_file *file,
-                          const proto_message *m, const char *scope)
-{
-    gen->messages[gen->message_count++] =
-        (struct message_at){file, m, scope, false};
-    for (size_t i = 0; i < m->n_nested_type; i++)
-        index_message(
-            gen, file, m->nested_type[i],
-            arena_printf(gen->arena, "%s.%s", scope, m->nested_type[i]->name));
-}
-
-static void index_messages(struct gen *gen)
-{
-    size_t total = 0;
-    for (size_t i = 0; i < gen->file_count; i++)
-        for (size_t j = 0; j < gen->files[i]->n_message_type; j++)
-            total += count_messages(gen->files[i]->message_type[j]);
-    gen->messages = arena_array(gen->arena, total + 1, sizeof *gen->messages);
-    for (size_t i = 0; i < gen->file_count; i++)
-        for (size_t j = 0; j < gen->files[i]->n_message_type; j++)
-            index_message(gen, gen->files[i], gen->files[i]->message_type[j],
-                          gen->files[i]->message_type[j]->name);
-}
 
 static void generate(struct gen *gen, const request *req)
 {

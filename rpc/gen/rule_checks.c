@@ -1,84 +1,95 @@
-/* One rule of buf.validate, one row of struct rule_check. */
-#include "rpc/gen/rule_checks.h"
-
+/* One rule of buf.validate, one struct rule_check. */
 #include "rpc/codec.h"
+#include "rpc/gen/rule_tables.h"
 #include "rpc/regex.h"
 
 #include <buf/validate/validate.pb-c.h>
-#include <inttypes.h>
-#include <math.h>
 #include <string.h>
 
-void rule_problem(struct emitter *e, const char *field, const char *format,
+void rule_problem(struct rule_reader *r, const char *field, const char *format,
                   const char *detail)
 {
-    const char *sentence = arena_printf(e->gen->arena, format, detail);
-    gen_problem(e->gen, "%s: %s.%s.%s: %s", e->at->file->name,
-                e->at->file->package, e->at->scope, field, sentence);
+    const char *sentence = arena_printf(r->gen->arena, format, detail);
+    gen_problem(r->gen, "%s: %s.%s.%s: %s", r->at->file->name,
+                r->at->file->package, r->at->scope, field, sentence);
 }
 
-/* Values in C */
-
-static const char *text_literal(struct arena *arena, const char *text,
-                                size_t size)
+void check_list_add(struct rule_reader *r, struct check_list *list,
+                    struct rule_check check)
 {
-    char *literal = arena_alloc(arena, size * 4 + 1);
-    for (size_t i = 0; i < size; i++)
-        snprintf(literal + 4 * i, 5, "\\%03o", (unsigned char)text[i]);
-    return arena_printf(arena, "{.text = \"%s\", .size = %zu}", literal, size);
+    if (list->count == list->room) {
+        list->room = list->room * 2 + 4;
+        struct rule_check *grown =
+            arena_array(r->gen->arena, list->room, sizeof *grown);
+        if (list->count > 0)
+            memcpy(grown, list->checks, list->count * sizeof *grown);
+        list->checks = grown;
+    }
+    list->checks[list->count++] = check;
 }
 
-static const char *span_literal(struct arena *arena,
-                                const ProtobufCMessage *message)
-{
-    /* Duration has the layout of Timestamp. */
-    const Google__Protobuf__Duration *span =
-        (const Google__Protobuf__Duration *)message;
-    return arena_printf(arena, "{.span = {INT64_C(%" PRId64 "), %d}}",
-                        span->seconds, span->nanos);
-}
+/* Values */
 
-static const char *signed_literal(struct arena *arena, int64_t number)
+static enum rule_class class_of(const ProtobufCFieldDescriptor *rule)
 {
-    if (number == INT64_MIN)
-        return "{.i = INT64_MIN}";
-    return arena_printf(arena, "{.i = INT64_C(%" PRId64 ")}", number);
-}
-
-static const char *literal(struct arena *arena,
-                           const ProtobufCFieldDescriptor *field,
-                           const void *member)
-{
-    switch (field->type) {
+    switch (rule->type) {
     case PROTOBUF_C_TYPE_UINT32:
     case PROTOBUF_C_TYPE_FIXED32:
-        return arena_printf(arena, "{.u = %uu}", *(const uint32_t *)member);
     case PROTOBUF_C_TYPE_UINT64:
     case PROTOBUF_C_TYPE_FIXED64:
-        return arena_printf(arena, "{.u = UINT64_C(%" PRIu64 ")}",
-                            *(const uint64_t *)member);
+    case PROTOBUF_C_TYPE_BOOL:
+        return CLASS_UNSIGNED;
+    case PROTOBUF_C_TYPE_FLOAT:
+    case PROTOBUF_C_TYPE_DOUBLE:
+        return CLASS_REAL;
+    case PROTOBUF_C_TYPE_STRING:
+    case PROTOBUF_C_TYPE_BYTES:
+        return CLASS_TEXT;
+    case PROTOBUF_C_TYPE_MESSAGE:
+        return CLASS_SPAN;
+    default:
+        return CLASS_SIGNED;
+    }
+}
+
+static union rule_value value_of(const ProtobufCFieldDescriptor *rule,
+                                 const void *member)
+{
+    switch (rule->type) {
+    case PROTOBUF_C_TYPE_UINT32:
+    case PROTOBUF_C_TYPE_FIXED32:
+        return (union rule_value){.u = *(const uint32_t *)member};
+    case PROTOBUF_C_TYPE_UINT64:
+    case PROTOBUF_C_TYPE_FIXED64:
+        return (union rule_value){.u = *(const uint64_t *)member};
     case PROTOBUF_C_TYPE_INT64:
     case PROTOBUF_C_TYPE_SINT64:
     case PROTOBUF_C_TYPE_SFIXED64:
-        return signed_literal(arena, *(const int64_t *)member);
+        return (union rule_value){.i = *(const int64_t *)member};
     case PROTOBUF_C_TYPE_BOOL:
-        return *(const protobuf_c_boolean *)member ? "{.u = 1}" : "{.u = 0}";
+        return (union rule_value){.u = *(const protobuf_c_boolean *)member};
     case PROTOBUF_C_TYPE_FLOAT:
-        return arena_printf(arena, "{.d = %a}", (double)*(const float *)member);
+        return (union rule_value){.d = (double)*(const float *)member};
     case PROTOBUF_C_TYPE_DOUBLE:
-        return arena_printf(arena, "{.d = %a}", *(const double *)member);
+        return (union rule_value){.d = *(const double *)member};
     case PROTOBUF_C_TYPE_STRING: {
         const char *text = *(const char *const *)member;
-        return text_literal(arena, text, strlen(text));
+        return (union rule_value){.text = text, .size = strlen(text)};
     }
     case PROTOBUF_C_TYPE_BYTES: {
         const ProtobufCBinaryData *bytes = member;
-        return text_literal(arena, (const char *)bytes->data, bytes->len);
+        return (union rule_value){
+            .text = bytes->len == 0 ? "" : (const char *)bytes->data,
+            .size = bytes->len};
     }
-    case PROTOBUF_C_TYPE_MESSAGE:
-        return span_literal(arena, *(const ProtobufCMessage *const *)member);
+    case PROTOBUF_C_TYPE_MESSAGE: {
+        /* Duration has the layout of Timestamp. */
+        const Google__Protobuf__Duration *span =
+            *(const Google__Protobuf__Duration *const *)member;
+        return (union rule_value){.span = {span->seconds, span->nanos}};
+    }
     default:
-        return signed_literal(arena, *(const int32_t *)member);
+        return (union rule_value){.i = *(const int32_t *)member};
     }
 }
 
@@ -86,53 +97,67 @@ static const char *literal(struct arena *arena,
 
 static const struct {
     const char *rule;
-    const char *kind;
+    enum rule_kind kind;
 } kinds_by_rule[] = {
-    {"const", "RULE_CONST"},
-    {"len", "RULE_LEN"},
-    {"min_len", "RULE_MIN_LEN"},
-    {"max_len", "RULE_MAX_LEN"},
-    {"len_bytes", "RULE_LEN_BYTES"},
-    {"min_bytes", "RULE_MIN_BYTES"},
-    {"max_bytes", "RULE_MAX_BYTES"},
-    {"prefix", "RULE_PREFIX"},
-    {"suffix", "RULE_SUFFIX"},
-    {"contains", "RULE_CONTAINS"},
-    {"not_contains", "RULE_NOT_CONTAINS"},
-    {"min_items", "RULE_MIN_ITEMS"},
-    {"max_items", "RULE_MAX_ITEMS"},
-    {"min_pairs", "RULE_MIN_ITEMS"},
-    {"max_pairs", "RULE_MAX_ITEMS"},
-    {"within", "RULE_WITHIN"},
+    {"const", RULE_CONST},
+    {"len", RULE_LEN},
+    {"min_len", RULE_MIN_LEN},
+    {"max_len", RULE_MAX_LEN},
+    {"len_bytes", RULE_LEN_BYTES},
+    {"min_bytes", RULE_MIN_BYTES},
+    {"max_bytes", RULE_MAX_BYTES},
+    {"prefix", RULE_PREFIX},
+    {"suffix", RULE_SUFFIX},
+    {"contains", RULE_CONTAINS},
+    {"not_contains", RULE_NOT_CONTAINS},
+    {"min_items", RULE_MIN_ITEMS},
+    {"max_items", RULE_MAX_ITEMS},
+    {"min_pairs", RULE_MIN_ITEMS},
+    {"max_pairs", RULE_MAX_ITEMS},
+    {"within", RULE_WITHIN},
 };
 
-/* Rules that are switched on by `true`. */
+/* Rules that are switched on by `true`; type NULL = any. */
 static const struct {
+    const char *type;
     const char *rule;
-    const char *check;
+    enum rule_kind kind;
+    enum rule_format format;
 } switches[] = {
-    {"defined_only", "RULE_DEFINED_ONLY"},
-    {"finite", "RULE_FINITE"},
-    {"unique", "RULE_UNIQUE"},
-    {"lt_now", "RULE_LT_NOW"},
-    {"gt_now", "RULE_GT_NOW"},
-    {"email", "RULE_FORMAT, .a = {.u = FORMAT_EMAIL}"},
-    {"hostname", "RULE_FORMAT, .a = {.u = FORMAT_HOSTNAME}"},
-    {"ip", "RULE_FORMAT, .a = {.u = FORMAT_IP}"},
-    {"ipv4", "RULE_FORMAT, .a = {.u = FORMAT_IPV4}"},
-    {"ipv6", "RULE_FORMAT, .a = {.u = FORMAT_IPV6}"},
-    {"uri", "RULE_FORMAT, .a = {.u = FORMAT_URI}"},
-    {"uri_ref", "RULE_FORMAT, .a = {.u = FORMAT_URI_REF}"},
-    {"address", "RULE_FORMAT, .a = {.u = FORMAT_ADDRESS}"},
-    {"uuid", "RULE_FORMAT, .a = {.u = FORMAT_UUID}"},
-    {"tuuid", "RULE_FORMAT, .a = {.u = FORMAT_TUUID}"},
-    {"ulid", "RULE_FORMAT, .a = {.u = FORMAT_ULID}"},
-    {"host_and_port", "RULE_FORMAT, .a = {.u = FORMAT_HOST_AND_PORT}"},
+    {"enum", "defined_only", RULE_DEFINED_ONLY, 0},
+    {NULL, "finite", RULE_FINITE, 0},
+    {"repeated", "unique", RULE_UNIQUE, 0},
+    {"timestamp", "lt_now", RULE_LT_NOW, 0},
+    {"timestamp", "gt_now", RULE_GT_NOW, 0},
+    {"bytes", "ip", RULE_FORMAT, FORMAT_BYTES_IP},
+    {"bytes", "ipv4", RULE_FORMAT, FORMAT_BYTES_IPV4},
+    {"bytes", "ipv6", RULE_FORMAT, FORMAT_BYTES_IPV6},
+    {"bytes", "uuid", RULE_FORMAT, FORMAT_BYTES_UUID},
+    {"string", "email", RULE_FORMAT, FORMAT_EMAIL},
+    {"string", "hostname", RULE_FORMAT, FORMAT_HOSTNAME},
+    {"string", "ip", RULE_FORMAT, FORMAT_IP},
+    {"string", "ipv4", RULE_FORMAT, FORMAT_IPV4},
+    {"string", "ipv6", RULE_FORMAT, FORMAT_IPV6},
+    {"string", "uri", RULE_FORMAT, FORMAT_URI},
+    {"string", "uri_ref", RULE_FORMAT, FORMAT_URI_REF},
+    {"string", "address", RULE_FORMAT, FORMAT_ADDRESS},
+    {"string", "uuid", RULE_FORMAT, FORMAT_UUID},
+    {"string", "tuuid", RULE_FORMAT, FORMAT_TUUID},
+    {"string", "ulid", RULE_FORMAT, FORMAT_ULID},
+    {"string", "ip_with_prefixlen", RULE_FORMAT, FORMAT_IP_WITH_PREFIXLEN},
+    {"string", "ipv4_with_prefixlen", RULE_FORMAT, FORMAT_IPV4_WITH_PREFIXLEN},
+    {"string", "ipv6_with_prefixlen", RULE_FORMAT, FORMAT_IPV6_WITH_PREFIXLEN},
+    {"string", "ip_prefix", RULE_FORMAT, FORMAT_IP_PREFIX},
+    {"string", "ipv4_prefix", RULE_FORMAT, FORMAT_IPV4_PREFIX},
+    {"string", "ipv6_prefix", RULE_FORMAT, FORMAT_IPV6_PREFIX},
+    {"string", "host_and_port", RULE_FORMAT, FORMAT_HOST_AND_PORT},
+    {"string", "protobuf_fqn", RULE_FORMAT, FORMAT_PROTOBUF_FQN},
+    {"string", "protobuf_dot_fqn", RULE_FORMAT, FORMAT_PROTOBUF_DOT_FQN},
 };
 
 /* Rules that are part of something else, or say nothing. */
 static const char *const handled_elsewhere[] = {
-    "lt", "lte", "gt", "gte", "items", "keys", "values", "example",
+    "lt", "lte", "gt", "gte", "items", "keys", "values", "example", "strict",
 };
 
 static const ProtobufCFieldDescriptor *set_rule(const ProtobufCMessage *rules,
@@ -150,42 +175,34 @@ static const void *member_of(const ProtobufCMessage *message,
     return (const char *)message + field->offset;
 }
 
-/* Whether the upper bound is below the lower one. */
-static bool is_outside(const ProtobufCFieldDescriptor *rule, const void *lower,
-                       const void *upper)
+static const char *id_of(struct rule_reader *r, const char *type,
+                         const char *rule)
 {
-    switch (rule->type) {
-    case PROTOBUF_C_TYPE_MESSAGE: {
-        const Google__Protobuf__Duration *a =
-            *(const Google__Protobuf__Duration *const *)lower;
-        const Google__Protobuf__Duration *b =
-            *(const Google__Protobuf__Duration *const *)upper;
-        return b->seconds < a->seconds ||
-               (b->seconds == a->seconds && b->nanos < a->nanos);
-    }
-    case PROTOBUF_C_TYPE_FLOAT:
-        return *(const float *)upper < *(const float *)lower;
-    case PROTOBUF_C_TYPE_DOUBLE:
-        return *(const double *)upper < *(const double *)lower;
-    case PROTOBUF_C_TYPE_UINT32:
-    case PROTOBUF_C_TYPE_FIXED32:
-        return *(const uint32_t *)upper < *(const uint32_t *)lower;
-    case PROTOBUF_C_TYPE_UINT64:
-    case PROTOBUF_C_TYPE_FIXED64:
-        return *(const uint64_t *)upper < *(const uint64_t *)lower;
-    case PROTOBUF_C_TYPE_INT64:
-    case PROTOBUF_C_TYPE_SINT64:
-    case PROTOBUF_C_TYPE_SFIXED64:
-        return *(const int64_t *)upper < *(const int64_t *)lower;
+    return arena_printf(r->gen->arena, "%s.%s", type, rule);
+}
+
+/* Whether the upper bound is below the lower one. */
+static bool is_outside(enum rule_class class, const union rule_value *lower,
+                       const union rule_value *upper)
+{
+    switch (class) {
+    case CLASS_SPAN:
+        return upper->span.seconds < lower->span.seconds ||
+               (upper->span.seconds == lower->span.seconds &&
+                upper->span.nanos < lower->span.nanos);
+    case CLASS_REAL:
+        return upper->d < lower->d;
+    case CLASS_UNSIGNED:
+        return upper->u < lower->u;
     default:
-        return *(const int32_t *)upper < *(const int32_t *)lower;
+        return upper->i < lower->i;
     }
 }
 
-static size_t emit_range(struct emitter *e, FILE *rows,
-                         const ProtobufCMessage *rules)
+/* Lower and upper bound are one check, which goes by both names. */
+static void read_range(struct rule_reader *r, const char *type,
+                       const ProtobufCMessage *rules, struct check_list *list)
 {
-    struct arena *arena = e->gen->arena;
     const ProtobufCFieldDescriptor *lt = set_rule(rules, "lt");
     const ProtobufCFieldDescriptor *gt = set_rule(rules, "gt");
     const ProtobufCFieldDescriptor *upper =
@@ -193,90 +210,147 @@ static size_t emit_range(struct emitter *e, FILE *rows,
     const ProtobufCFieldDescriptor *lower =
         gt != NULL ? gt : set_rule(rules, "gte");
     if (lower == NULL && upper == NULL)
-        return 0;
-    fprintf(rows, "    {.kind = RULE_RANGE, .flags = 0");
-    if (lower != NULL)
-        fprintf(rows, " | RANGE_LOWER%s", gt ? " | RANGE_LOWER_STRICT" : "");
-    if (upper != NULL)
-        fprintf(rows, " | RANGE_UPPER%s", lt ? " | RANGE_UPPER_STRICT" : "");
-    if (lower != NULL && upper != NULL &&
-        is_outside(lower, member_of(rules, lower), member_of(rules, upper)))
-        fprintf(rows, " | RANGE_OUTSIDE");
-    if (lower != NULL)
-        fprintf(rows, ", .a = %s",
-                literal(arena, lower, member_of(rules, lower)));
-    if (upper != NULL)
-        fprintf(rows, ", .b = %s",
-                literal(arena, upper, member_of(rules, upper)));
-    fprintf(rows, "},\n");
-    return 1;
+        return;
+    struct rule_check check = {.kind = RULE_RANGE};
+    check.class = class_of(lower != NULL ? lower : upper);
+    check.id = id_of(r, type, lower != NULL ? lower->name : upper->name);
+    if (lower != NULL) {
+        check.flags |= RANGE_LOWER | (gt != NULL ? RANGE_LOWER_STRICT : 0);
+        check.a = value_of(lower, member_of(rules, lower));
+    }
+    if (upper != NULL) {
+        check.flags |= RANGE_UPPER | (lt != NULL ? RANGE_UPPER_STRICT : 0);
+        check.b = value_of(upper, member_of(rules, upper));
+    }
+    if (lower != NULL && upper != NULL) {
+        bool outside = is_outside(check.class, &check.a, &check.b);
+        check.flags |= outside ? RANGE_OUTSIDE : 0;
+        check.id = arena_printf(r->gen->arena, "%s.%s_%s%s", type, lower->name,
+                                upper->name, outside ? "_exclusive" : "");
+    }
+    check_list_add(r, list, check);
 }
 
-static void emit_list(struct emitter *e, FILE *rows, const char *kind,
+static void fill_list(struct rule_reader *r, struct rule_check *check,
                       const ProtobufCMessage *rules,
                       const ProtobufCFieldDescriptor *rule)
 {
     size_t count =
         *(const size_t *)((const char *)rules + rule->quantifier_offset);
-    const char *at = *(const char *const *)member_of(rules, rule);
-    fprintf(e->out, "static const union rule_value list_%d[] = {\n",
-            ++e->serial);
+    const char *array = *(const char *const *)member_of(rules, rule);
+    size_t stride = codec_element_size(rule->type);
+    union rule_value *values =
+        arena_array(r->gen->arena, count + 1, sizeof *values);
     for (size_t i = 0; i < count; i++)
-        fprintf(e->out, "    %s,\n",
-                literal(e->gen->arena, rule,
-                        at + i * codec_element_size(rule->type)));
-    fprintf(e->out, "};\n");
-    fprintf(rows, "    {.kind = %s, .count = %zu, .list = list_%d},\n", kind,
-            count, e->serial);
+        values[i] = value_of(rule, array + i * stride);
+    check->class = class_of(rule);
+    check->count = (uint32_t)count;
+    check->list = values;
 }
 
-static size_t emit_pattern(struct emitter *e, FILE *rows, const char *field,
-                           const char *text)
+static void read_list(struct rule_reader *r, const char *type,
+                      const ProtobufCMessage *rules,
+                      const ProtobufCFieldDescriptor *rule,
+                      struct check_list *list)
+{
+    bool in = strcmp(rule->name, "in") == 0;
+    bool mask = strcmp(type, "field_mask") == 0;
+    struct rule_check check = {.id = id_of(r, type, rule->name)};
+    check.kind = mask ? in ? RULE_MASK_IN : RULE_MASK_NOT_IN
+                 : in ? RULE_IN
+                      : RULE_NOT_IN;
+    fill_list(r, &check, rules, rule);
+    check_list_add(r, list, check);
+}
+
+static void read_mask_const(struct rule_reader *r,
+                            const ProtobufCMessage *rules,
+                            struct check_list *list)
+{
+    const Google__Protobuf__FieldMask *mask =
+        ((const Buf__Validate__FieldMaskRules *)rules)->const_;
+    struct rule_check check = {.kind = RULE_MASK_CONST,
+                               .id = "field_mask.const"};
+    fill_list(r, &check, &mask->base, &mask->base.descriptor->fields[0]);
+    check_list_add(r, list, check);
+}
+
+static void read_pattern(struct rule_reader *r, const char *field,
+                         const char *type, const char *text,
+                         struct check_list *list)
 {
     const char *wrong;
-    const struct regex *regex = regex_compile(e->gen->arena, text, &wrong);
+    const struct regex *regex = regex_compile(r->gen->arena, text, &wrong);
     if (regex == NULL) {
-        rule_problem(e, field, "its pattern will not do: %s", wrong);
-        return 0;
+        rule_problem(r, field, "its pattern will not do: %s", wrong);
+        return;
     }
-    fprintf(e->out, "static const struct regex_op ops_%d[] = {", ++e->serial);
-    for (size_t i = 0; i < regex->count; i++)
-        fprintf(e->out, "%s{%d, %d, %d},", i % 6 == 0 ? "\n    " : " ",
-                regex->ops[i].kind, regex->ops[i].a, regex->ops[i].b);
-    fprintf(e->out, "\n};\nstatic const struct rule_pattern pattern_%d = {\"",
-            e->serial);
-    for (const char *c = text; *c != '\0'; c++)
-        fprintf(e->out, "\\%03o", (unsigned char)*c);
-    fprintf(e->out, "\", {ops_%d, %zu}};\n", e->serial, regex->count);
-    fprintf(rows,
-            "    {.kind = RULE_PATTERN, .a = {.pattern = &pattern_%d}},\n",
-            e->serial);
-    return 1;
+    struct rule_pattern *pattern =
+        ARENA_NEW(r->gen->arena, struct rule_pattern);
+    *pattern = (struct rule_pattern){text, *regex};
+    check_list_add(r, list,
+                   (struct rule_check){.kind = RULE_PATTERN,
+                                       .class = CLASS_PATTERN,
+                                       .a = {.pattern = pattern},
+                                       .id = id_of(r, type, "pattern")});
 }
 
-static bool emit_switch(FILE *rows, const char *rule, bool on, size_t *count)
+static void read_known_regex(struct rule_reader *r,
+                             const ProtobufCMessage *rules,
+                             struct check_list *list)
+{
+    const Buf__Validate__StringRules *text =
+        (const Buf__Validate__StringRules *)rules;
+    bool strict = !text->has_strict || text->strict;
+    bool name = text->well_known_regex ==
+                BUF__VALIDATE__KNOWN_REGEX__KNOWN_REGEX_HTTP_HEADER_NAME;
+    struct rule_check check = {.kind = RULE_FORMAT, .class = CLASS_UNSIGNED};
+    if (text->well_known_regex ==
+        BUF__VALIDATE__KNOWN_REGEX__KNOWN_REGEX_UNSPECIFIED)
+        return;
+    if (strict)
+        check.a.u = name ? FORMAT_HEADER_NAME : FORMAT_HEADER_VALUE;
+    else
+        check.a.u = name ? FORMAT_LOOSE_HEADER_NAME : FORMAT_LOOSE_HEADER_VALUE;
+    check.id = id_of(r, "string.well_known_regex",
+                     name ? "header_name" : "header_value");
+    check_list_add(r, list, check);
+}
+
+static bool read_switch(struct rule_reader *r, const char *type,
+                        const char *rule, bool on, struct check_list *list)
 {
     for (size_t i = 0; i < sizeof switches / sizeof switches[0]; i++) {
-        if (strcmp(switches[i].rule, rule) != 0)
+        if (strcmp(switches[i].rule, rule) != 0 ||
+            (switches[i].type != NULL && strcmp(switches[i].type, type) != 0))
             continue;
         if (on)
-            fprintf(rows, "    {.kind = %s},\n", switches[i].check);
-        *count += on;
+            check_list_add(
+                r, list,
+                (struct rule_check){.kind = (uint8_t)switches[i].kind,
+                                    .class = CLASS_UNSIGNED,
+                                    .a = {.u = switches[i].format},
+                                    .id = id_of(r, type, rule)});
         return true;
     }
     return false;
 }
 
-static bool emit_kind(struct emitter *e, FILE *rows,
-                      const ProtobufCMessage *rules,
-                      const ProtobufCFieldDescriptor *rule)
+static bool read_value(struct rule_reader *r, const char *type,
+                       const ProtobufCMessage *rules,
+                       const ProtobufCFieldDescriptor *rule,
+                       struct check_list *list)
 {
     for (size_t i = 0; i < sizeof kinds_by_rule / sizeof kinds_by_rule[0];
          i++) {
         if (strcmp(kinds_by_rule[i].rule, rule->name) != 0)
             continue;
-        fprintf(rows, "    {.kind = %s, .a = %s},\n", kinds_by_rule[i].kind,
-                literal(e->gen->arena, rule, member_of(rules, rule)));
+        check_list_add(
+            r, list,
+            (struct rule_check){.kind = (uint8_t)kinds_by_rule[i].kind,
+                                .class = (uint8_t)class_of(rule),
+                                .a = value_of(rule, member_of(rules, rule)),
+                                .id = id_of(r, type, rule->name)});
         return true;
     }
     return false;
@@ -291,67 +365,39 @@ static bool is_handled_elsewhere(const char *rule)
     return false;
 }
 
-/* Formats and patterns are defined for text; `const` of a message that is no
- * time would need to compare messages. */
-static bool is_supported(const ProtobufCMessage *rules, const char *rule)
+static void read_rule(struct rule_reader *r, const char *field,
+                      const char *type, const ProtobufCMessage *rules,
+                      const ProtobufCFieldDescriptor *rule,
+                      struct check_list *list)
 {
-    const ProtobufCMessageDescriptor *type = rules->descriptor;
-    if (type == &buf__validate__any_rules__descriptor)
-        return false;
-    if (type == &buf__validate__field_mask_rules__descriptor)
-        return strcmp(rule, "const") != 0;
-    if (type == &buf__validate__bytes_rules__descriptor)
-        return strcmp(rule, "pattern") != 0 && strncmp(rule, "ip", 2) != 0 &&
-               strcmp(rule, "uuid") != 0;
-    return true;
-}
-
-/* One rule becomes one row or none; returns the number of rows. */
-static size_t emit_rule(struct emitter *e, FILE *rows, const char *field,
-                        const ProtobufCMessage *rules,
-                        const ProtobufCFieldDescriptor *rule)
-{
-    size_t count = 0;
     const void *member = member_of(rules, rule);
-    bool mask =
-        rules->descriptor == &buf__validate__field_mask_rules__descriptor;
-    if (is_handled_elsewhere(rule->name))
-        return 0;
-    if (!is_supported(rules, rule->name)) {
-        rule_problem(e, field, "the rule %s is not supported for its type",
-                     rule->name);
-        return 0;
-    }
-    if (strcmp(rule->name, "pattern") == 0)
-        return emit_pattern(e, rows, field, *(const char *const *)member);
-    if (strcmp(rule->name, "in") == 0 || strcmp(rule->name, "not_in") == 0) {
-        const char *kind = rule->name[0] == 'i' ? "IN" : "NOT_IN";
-        emit_list(
-            e, rows,
-            arena_printf(e->gen->arena, "RULE_%s%s", mask ? "MASK_" : "", kind),
-            rules, rule);
-        return 1;
-    }
-    if (rule->type == PROTOBUF_C_TYPE_BOOL &&
-        emit_switch(rows, rule->name, *(const protobuf_c_boolean *)member,
-                    &count))
-        return count;
-    if (emit_kind(e, rows, rules, rule))
-        return 1;
-    rule_problem(e, field, "the rule %s is not supported", rule->name);
-    return 0;
+    const char *name = rule->name;
+    if (is_handled_elsewhere(name))
+        return;
+    if (strcmp(name, "pattern") == 0)
+        read_pattern(r, field, type, *(const char *const *)member, list);
+    else if (strcmp(name, "in") == 0 || strcmp(name, "not_in") == 0)
+        read_list(r, type, rules, rule, list);
+    else if (strcmp(name, "well_known_regex") == 0)
+        read_known_regex(r, rules, list);
+    else if (strcmp(type, "field_mask") == 0)
+        read_mask_const(r, rules, list);
+    else if (!(rule->type == PROTOBUF_C_TYPE_BOOL &&
+               read_switch(r, type, name, *(const protobuf_c_boolean *)member,
+                           list)) &&
+             !read_value(r, type, rules, rule, list))
+        rule_problem(r, field, "the rule %s is not supported", name);
 }
 
-size_t emit_check_rows(struct emitter *e, FILE *rows, const char *field,
-                       const ProtobufCMessage *rules)
+void read_checks(struct rule_reader *r, const char *field, const char *type,
+                 const ProtobufCMessage *rules, struct check_list *list)
 {
-    size_t count = emit_range(e, rows, rules);
-    const ProtobufCMessageDescriptor *type = rules->descriptor;
-    for (unsigned i = 0; i < type->n_fields; i++)
-        if (codec_is_set(rules, &type->fields[i]))
-            count += emit_rule(e, rows, field, rules, &type->fields[i]);
+    const ProtobufCMessageDescriptor *known = rules->descriptor;
+    read_range(r, type, rules, list);
+    for (unsigned i = 0; i < known->n_fields; i++)
+        if (codec_is_set(rules, &known->fields[i]))
+            read_rule(r, field, type, rules, &known->fields[i], list);
     if (rules->n_unknown_fields > 0)
-        rule_problem(e, field, "a rule that %s is not known here",
+        rule_problem(r, field, "a rule that %s is not known here",
                      "extends buf.validate");
-    return count;
 }

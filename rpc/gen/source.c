@@ -175,7 +175,7 @@ static void emit_method(struct gen *gen, FILE *out, const proto_file *file,
             descriptor_of(gen, method->input_type),
             descriptor_of(gen, method->output_type));
     const struct message_at *request = gen_message(gen, method->input_type);
-    if (request->has_rules)
+    if (request->rules != NULL)
         fprintf(out, "     .rules = &%s,\n", rules_name(gen, request));
     fprintf(out, "     .%s = call_%s},\n", members[in][stream],
             handler_name(gen, service, method));
@@ -187,7 +187,7 @@ static void declare_rules(struct gen *gen, FILE *out,
     for (size_t i = 0; i < service->n_method; i++) {
         const struct message_at *request =
             gen_message(gen, service->method[i]->input_type);
-        if (request->has_rules)
+        if (request->rules != NULL)
             fprintf(out, "extern const struct rpc_rules %s;\n",
                     rules_name(gen, request));
     }

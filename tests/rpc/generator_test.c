@@ -49,6 +49,7 @@ static void write_proto(fixture *t, const char *body)
             "import \"buf/validate/validate.proto\";\n"
             "import \"google/protobuf/any.proto\";\n"
             "import \"google/protobuf/timestamp.proto\";\n"
+            "import \"google/protobuf/wrappers.proto\";\n"
             "import \"prbal/options.proto\";\n%s\n",
             body);
     fclose(file);
@@ -116,14 +117,20 @@ static const struct {
     {"message A { string f = 1 [(buf.validate.field).repeated.min_items = 1]; "
      "}",
      "rules for repeated do not fit its type"},
-    {"message A { string f = 1 [(buf.validate.field).string.ip_prefix = true];"
-     " }",
-     "the rule ip_prefix is not supported"},
-    {"message A { bytes f = 1 [(buf.validate.field).bytes.pattern = 'a']; }",
-     "the rule pattern is not supported for its type"},
+    {"message A { repeated string f = 1 [(buf.validate.field).repeated.items."
+     "cel_expression = 'true']; }",
+     "prbal.v1.A.f: CEL needs an interpreter"},
     {"message A { google.protobuf.Any f = 1 "
-     "[(buf.validate.field).any = {in: ['x']}]; }",
-     "rules for any do not fit its type"},
+     "[(buf.validate.field).string.min_len = 1]; }",
+     "rules for string do not fit its type"},
+    {"message A { google.protobuf.StringValue f = 1 "
+     "[(buf.validate.field).int32.gt = 1]; }",
+     "rules for int32 do not fit its type"},
+    {"message A { option (buf.validate.message).oneof = {fields: ['f', 'f']}; "
+     "string f = 1; }",
+     "prbal.v1.A.f: a oneof rule names it twice"},
+    {"message A { option (buf.validate.message).oneof = {required: true}; }",
+     "a oneof rule names no field"},
     {"message A { option (buf.validate.message).oneof = {fields: ['nope']}; "
      "string f = 1; }",
      "prbal.v1.A.nope: a oneof rule names it, but there is no such field"},
