@@ -109,6 +109,14 @@ target_link_libraries(testserver PRIVATE test_api prbal_warnings)
 add_executable(conformanceserver EXCLUDE_FROM_ALL tests/wire/conformanceserver.c)
 target_link_libraries(conformanceserver PRIVATE test_api prbal_warnings)
 
+# What protovalidate-conformance tests: the server's decoder and checks, and the
+# generator's reading of rules, on types made at run time.
+file(GLOB executor_sources CONFIGURE_DEPENDS tests/protovalidate/*.c)
+add_executable(validate_executor EXCLUDE_FROM_ALL ${executor_sources}
+  rpc/gen/gen.c rpc/gen/rule_checks.c rpc/gen/rule_read.c)
+target_link_libraries(validate_executor PRIVATE test_api prbal_plugin_proto
+  prbal_warnings)
+
 # Figures: `ninja read_bench` in a release build.
 add_executable(read_bench EXCLUDE_FROM_ALL tests/bench/read_bench.c)
 target_link_libraries(read_bench PRIVATE dbkit prbal_warnings)
