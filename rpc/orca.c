@@ -97,27 +97,29 @@ static void *make_entries(struct arena *arena, const struct orca_report *report,
 static const uint8_t *encode(struct arena *arena,
                              const struct orca_report *report, size_t *size)
 {
-    OrcaLoadReport message = ORCA_LOAD_REPORT_INIT;
-    message.cpu_utilization = report->values[RPC_LOAD_CPU];
-    message.mem_utilization = report->values[RPC_LOAD_MEMORY];
-    message.rps_fractional = report->values[RPC_LOAD_QPS];
-    message.eps = report->values[RPC_LOAD_EPS];
-    message.application_utilization = report->values[RPC_LOAD_APPLICATION];
+    /* The initializer names a deprecated field, which clang warns of. */
+    OrcaLoadReport *message =
+        (OrcaLoadReport *)codec_new(arena, ORCA_LOAD_REPORT_DESCRIPTOR);
+    message->cpu_utilization = report->values[RPC_LOAD_CPU];
+    message->mem_utilization = report->values[RPC_LOAD_MEMORY];
+    message->rps_fractional = report->values[RPC_LOAD_QPS];
+    message->eps = report->values[RPC_LOAD_EPS];
+    message->application_utilization = report->values[RPC_LOAD_APPLICATION];
     if (report->named_count > 0) {
-        message.request_cost =
+        message->request_cost =
             make_entries(arena, report, ORCA_COST,
                          ORCA_LOAD_REPORT_REQUEST_COST_ENTRY_DESCRIPTOR,
-                         &message.n_request_cost);
-        message.utilization =
+                         &message->n_request_cost);
+        message->utilization =
             make_entries(arena, report, ORCA_UTILIZATION,
                          ORCA_LOAD_REPORT_UTILIZATION_ENTRY_DESCRIPTOR,
-                         &message.n_utilization);
-        message.named_metrics =
+                         &message->n_utilization);
+        message->named_metrics =
             make_entries(arena, report, ORCA_METRIC,
                          ORCA_LOAD_REPORT_NAMED_METRICS_ENTRY_DESCRIPTOR,
-                         &message.n_named_metrics);
+                         &message->n_named_metrics);
     }
-    return codec_pack(arena, &message.base, size);
+    return codec_pack(arena, &message->base, size);
 }
 
 /* --- the server's part ---------------------------------------------------- */
