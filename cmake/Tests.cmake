@@ -101,6 +101,10 @@ add_executable(attack EXCLUDE_FROM_ALL ${attack_sources})
 target_link_libraries(attack PRIVATE wire_client prbal_warnings
   PkgConfig::cmocka PkgConfig::zstd PkgConfig::zlib)
 
+# What tests/wire/h2spec_test adds to h2spec.
+add_executable(h2spec_147 EXCLUDE_FROM_ALL tests/wire/h2spec_147.c)
+target_link_libraries(h2spec_147 PRIVATE wire_client prbal_warnings PkgConfig::cmocka)
+
 # For tools from outside: grpcurl, h2load, h2spec, benchmarks.
 add_executable(testserver EXCLUDE_FROM_ALL tests/wire/testserver.c)
 target_link_libraries(testserver PRIVATE test_api prbal_warnings)

@@ -147,6 +147,11 @@ sign_up() { # EMAIL TYPE
     [ -n "$TOKEN" ] || broken "no token for $1: $(cat "$FOLDER/err")"
 }
 
+# A line for the run's summary (scripts/test): how much of a suite holds.
+suite() { # NAME HELD COUNT [REMARK]
+    echo "suite: $1: $2 of $3${4:+, $4}"
+}
+
 await() { # FILE PATTERN
     for _ in $(seq 150); do
         ! grep -q -- "$2" "$1" || return 0
