@@ -5,6 +5,7 @@
 #include "rpc/co.h"
 #include "rpc/codec.h"
 #include "rpc/details.h"
+#include "rpc/fault.h"
 #include "rpc/hash.h"
 #include "rpc/observe.h"
 #include "rpc/orca_report.h"
@@ -255,6 +256,7 @@ static rpc_status run_handler(struct call_state *state)
 {
     struct rpc_call *call = &state->call;
     const struct rpc_method *method = call->method;
+    TRY(rpc_faults_meet(call->server->options.faults, call));
     if (state->request != NULL)
         TRY(rpc_validate(call, method->rules, state->request));
 

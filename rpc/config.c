@@ -121,6 +121,11 @@ static bool read_number(config_type type, const char *text, int64_t *number)
     return read_int(text, number);
 }
 
+bool config_read_duration(const char *text, int64_t *ms)
+{
+    return read_amount(text, duration_units, false, ms);
+}
+
 /* --- one value ------------------------------------------------------------ */
 
 static bool read_bool(const char *text, bool *value)

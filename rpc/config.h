@@ -70,6 +70,9 @@ bool config_read_file(struct config *config, const char *path, char *error,
 bool config_read_environment(struct config *config, char **environment,
                              char *error, size_t error_size);
 
+/* "300ms", "1h30m" and the like, for texts that hold durations. */
+bool config_read_duration(const char *text, int64_t *ms);
+
 /* The value as text, a secret masked, and where it came from.  The text of a
  * number is as it was written.  NULL for an unknown name. */
 const char *config_text(const struct config *config, const char *name);

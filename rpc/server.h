@@ -9,6 +9,8 @@
  * nothing of what the methods do. */
 struct rpc_server;
 
+struct rpc_faults;
+
 /* Things that calls take and give back: links to a database, say. */
 struct rpc_pool {
     const char *name; /* a literal */
@@ -93,6 +95,10 @@ struct rpc_server_options {
     /* 100: how much later than twice their usual time calls of a method may be
      * answered before fewer are let in (rpc/admission.h). */
     uint32_t admission_delay_ms;
+
+    /* Faults on purpose (rpc/fault.h), before any handler; NULL = none.  Stay
+     * the caller's, and outlive the server. */
+    const struct rpc_faults *faults;
 
     /* Token buckets over all unary methods, besides those of single methods.
      * Here 0 means none. */

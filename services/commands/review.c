@@ -97,6 +97,14 @@ static bool reflection_is_off(char *error, size_t error_size)
     return true;
 }
 
+static bool faults_are_off(char *error, size_t error_size)
+{
+    if (*app_config()->faults != '\0')
+        return fail(error, error_size,
+                    "PRBAL_FAULTS makes calls fail on purpose.");
+    return true;
+}
+
 static bool log_is_quiet(char *error, size_t error_size)
 {
     if (app_config()->log_level == LOG_LEVEL_DEBUG)
@@ -143,6 +151,7 @@ const struct review_rule review_rules[] = {
     {"clear text", clear_text_stays_inside},
     {"edge", edge_stays_inside},
     {"reflection", reflection_is_off},
+    {"faults", faults_are_off},
     {"log level", log_is_quiet},
     {"database link", database_is_encrypted},
     {"user", user_is_not_root},

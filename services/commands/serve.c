@@ -1,6 +1,7 @@
 #include "db/folder.h"
 #include "db/migrate.h"
 #include "rpc/clock.h"
+#include "rpc/fault.h"
 #include "rpc/log.h"
 #include "rpc/server.h"
 #include "services/app.h"
@@ -38,6 +39,7 @@ struct serving {
     struct database database;
     struct app app;
     struct rpc_server *server;
+    struct rpc_faults *faults;
     struct edge *edge; /* NULL when PRBAL_EDGE_LISTEN is empty */
     struct tls_files tls;
     char error[COMMAND_ERROR_BYTES];
@@ -163,7 +165,14 @@ static bool find_certificate(struct serving *s)
 
 static bool create_server(struct serving *s)
 {
-    const struct rpc_server_options options = app_server_options(&s->app);
+    struct rpc_server_options options = app_server_options(&s->app);
+    char why[200];
+    s->faults = rpc_faults_parse(app_config()->faults, why, sizeof why);
+    if (s->faults == NULL) {
+        snprintf(s->error, sizeof s->error, "PRBAL_FAULTS: %s", why);
+        return false;
+    }
+    options.faults = s->faults;
     s->server = rpc_server_create(&options);
     return true;
 }
@@ -375,6 +384,7 @@ static void finish(struct serving *s)
 {
     edge_stop(s->edge);
     rpc_server_destroy(s->server);
+    rpc_faults_free(s->faults);
     keys_forget();
     database_close(&s->database);
     log_close();
