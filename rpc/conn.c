@@ -24,8 +24,9 @@ enum {
     LINGER_US = 1000000,
     /* And may still send so much that nobody reads. */
     LINGER_BYTES_MAX = 1024 * 1024,
+    /* How long the answers of calls that were ended may take to go out. */
+    FAREWELL_US = 1000000,
     TLS_RECORD_HANDSHAKE = 0x16,
-    SNIFF_BYTES = 4,
     /* Steps of handshakes in a pass.  The one with the signature takes a third
      * of a millisecond (P-256) to a whole one (RSA 2048), and calls of other
      * connections wait for it. */
@@ -403,7 +404,8 @@ static void shake_hands(struct conn *conn)
     case TLS_DONE:
         shaken_hands(conn);
         set_interest(conn, false);
-        start_talking(conn, &h2_protocol);
+        start_talking(conn,
+                      tls_is_http_1(conn->tls) ? &h1_protocol : &h2_protocol);
         read_input(conn); /* the preface often comes with the last flight */
         return;
     case TLS_WANT_READ:
@@ -431,50 +433,54 @@ static void start_tls(struct conn *conn)
     shake_hands(conn);
 }
 
-static bool is_http_1(const char first[SNIFF_BYTES], ssize_t size)
+/* What the first bytes of a preface are, no HTTP/1.1 request begins with: RFC
+ * 9113 3.4 took the method PRI out of use. */
+static const uint8_t preface[CONN_SNIFF_BYTES] = {'P', 'R', 'I'};
+
+/* NULL while that is not known. */
+static const struct conn_protocol *guess(const struct conn *conn)
 {
-    static const char methods[][SNIFF_BYTES + 1] = {
-        "GET ", "HEAD", "POST", "PUT ", "DELE", "OPTI", "PATC", "CONN"};
-    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
-        if (size == SNIFF_BYTES && memcmp(first, methods[i], SNIFF_BYTES) == 0)
-            return true;
-    return false;
+    if (memcmp(conn->sniffed, preface, conn->sniffed_size) != 0)
+        return &h1_protocol;
+    return conn->sniffed_size == sizeof preface ? &h2_protocol : NULL;
 }
 
-/* For whoever opens the address in a browser or with curl. */
-static void answer_http_1(struct conn *conn)
+/* Nobody waits for a second byte with the first one unread: the loop would be
+ * woken for it again and again. */
+static void sniff_http(struct conn *conn)
 {
-    static const char answer[] =
-        "HTTP/1.1 505 HTTP Version Not Supported\r\n"
-        "content-type: text/plain; charset=utf-8\r\n"
-        "connection: close\r\n\r\n"
-        "This server speaks gRPC, which needs HTTP/2.\n";
-    size_t sent;
-    net_count_ended("http_1", conn->peer);
-    if (transmit(conn, (const uint8_t *)answer, sizeof answer - 1, &sent) ==
-        TLS_DONE)
-        linger(conn);
-    else
-        conn_close(conn);
-}
-
-static void sniff(struct conn *conn)
-{
-    char first[SNIFF_BYTES];
-    ssize_t got = recv(conn->fd, first, sizeof first, MSG_PEEK);
+    ssize_t got = recv(conn->fd, conn->sniffed + conn->sniffed_size,
+                       sizeof conn->sniffed - conn->sniffed_size, 0);
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (got < 1) {
         conn_close(conn);
-    } else if (first[0] == TLS_RECORD_HANDSHAKE &&
-               conn->mode == RPC_LISTEN_BOTH) {
-        start_tls(conn);
-    } else if (is_http_1(first, got)) {
-        answer_http_1(conn);
-    } else {
-        start_talking(conn, &h2_protocol);
-        read_input(conn);
+        return;
     }
+    conn->sniffed_size += (uint8_t)got;
+    const struct conn_protocol *protocol = guess(conn);
+    if (protocol == NULL)
+        return;
+    start_talking(conn, protocol);
+    if (hand_over(conn, conn->sniffed, conn->sniffed_size))
+        read_input(conn);
+}
+
+/* OpenSSL reads the socket itself. */
+static bool begins_with_tls(const struct conn *conn)
+{
+    uint8_t first;
+    return conn->mode == RPC_LISTEN_BOTH && conn->sniffed_size == 0 &&
+           recv(conn->fd, &first, 1, MSG_PEEK) == 1 &&
+           first == TLS_RECORD_HANDSHAKE;
+}
+
+static void sniff(struct conn *conn)
+{
+    if (begins_with_tls(conn))
+        start_tls(conn);
+    else
+        sniff_http(conn);
 }
 
 /* Nothing that comes now matters but the end. */
@@ -628,6 +634,36 @@ static void grow_old(struct conn *conn)
     conn->protocol->drain(conn, "max_age");
 }
 
+/* A connection that was told to go stays for its grace, and its calls' last
+ * words; a server that drains has a deadline of its own.  The peer hears why,
+ * and may try again on another connection. */
+static void end_overstayed(struct conn *conn, int64_t at_us)
+{
+    int64_t stayed_us = at_us - conn->drain_us;
+    int64_t grace_us = (int64_t)conn_options(conn)->age_grace_ms * 1000;
+    if (conn->drain != CONN_LEAVING || conn->net->draining ||
+        stayed_us < grace_us)
+        return;
+    if (!conn->is_overstayed) {
+        conn->is_overstayed = true;
+        net_count_ended("max_age_grace", conn->peer);
+        conn->protocol->fail_calls(conn, RPC_UNAVAILABLE,
+                                   "the connection is too old; use another");
+    } else if (stayed_us >= grace_us + FAREWELL_US) {
+        conn_close(conn);
+    }
+}
+
+static void sweep_talk(struct conn *conn, int64_t at_us)
+{
+    end_overstayed(conn, at_us);
+    if (conn->stage != CONN_TALKING)
+        return;
+    if (at_us >= conn->aged_us)
+        grow_old(conn);
+    conn->protocol->sweep(conn, at_us);
+}
+
 void conn_sweep(struct conn *conn, int64_t at_us)
 {
     const struct rpc_server_options *options = conn_options(conn);
@@ -640,8 +676,6 @@ void conn_sweep(struct conn *conn, int64_t at_us)
                is_overdue(conn->progress_us, options->stall_ms, at_us)) {
         evict(conn, "write_stalled");
     } else if (conn->stage == CONN_TALKING) {
-        if (at_us >= conn->aged_us)
-            grow_old(conn);
-        conn->protocol->sweep(conn, at_us);
+        sweep_talk(conn, at_us);
     }
 }

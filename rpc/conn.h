@@ -21,10 +21,10 @@ typedef enum {
 } conn_stage;
 
 typedef enum {
-    H2_SERVING,
-    H2_NOTICED, /* the first GOAWAY is out; the last streams are arriving */
-    H2_LEAVING, /* the final GOAWAY is out; streams end */
-} h2_drain;
+    CONN_SERVING,
+    CONN_NOTICED, /* the first GOAWAY is out; the last streams are arriving */
+    CONN_LEAVING, /* the final GOAWAY is out; streams end */
+} conn_drain_step;
 
 struct conn;
 
@@ -45,11 +45,16 @@ struct conn_protocol {
     bool (*is_over)(const struct conn *conn);
     /* Finish what is going on, then end. */
     void (*drain)(struct conn *conn, const char *reason);
+    /* Gives each running call this end. */
+    void (*fail_calls)(struct conn *conn, rpc_code code, const char *message);
     /* Enforces its own time limits.  May close the connection. */
     void (*sweep)(struct conn *conn, int64_t now_us);
 };
 
 extern const struct conn_protocol h2_protocol;
+extern const struct conn_protocol h1_protocol;
+
+enum { CONN_SNIFF_BYTES = 3 };
 
 /* What has happened on a connection; for who looks (rpc/channelz.c). */
 struct conn_counts {
@@ -74,6 +79,8 @@ struct conn {
     conn_stage stage;
     rpc_listen_mode mode;
     const struct conn_protocol *protocol; /* NULL before TALKING */
+    uint8_t sniffed[CONN_SNIFF_BYTES];    /* read, and not understood yet */
+    uint8_t sniffed_size;
     bool is_dirty;
     bool is_blocked; /* the socket takes nothing more for now */
     bool has_unread; /* bytes came in already that there was no room for */
@@ -100,21 +107,25 @@ struct conn {
     bool has_settled; /* a client has shown that it is one: conn_settle() */
     int64_t idle_us;  /* since when there is no stream */
 
+    size_t queued_bytes;        /* of all bodies */
+    uint32_t orphan_count;      /* streams gone, handlers still running */
+    struct http_fields *fields; /* of the header block that is arriving */
+    const char *refusal;        /* why we end the connection; a literal */
+    conn_drain_step drain;
+    int64_t drain_us;
+    const char *drain_reason; /* a literal */
+    bool is_overstayed;       /* its calls were ended, the grace is over */
+
+    /* rpc/h1.c's: */
+    struct h1 *h1;
+
     /* rpc/h2.c's: */
     struct guard guard;
     nghttp2_session *session;
     struct h2_stream *streams;
-    size_t queued_bytes; /* of all bodies */
     uint32_t stream_count;
-    uint32_t orphan_count;      /* streams gone, handlers still running */
-    struct http_fields *fields; /* of the header block that is arriving */
-    const char *refusal;        /* why we end the connection; a literal */
-    bool is_overstayed;         /* its calls were ended, the grace is over */
     bool goaway_sent;
-    h2_drain drain;
-    int64_t drain_us;
-    const char *drain_reason; /* a literal */
-    int64_t ping_us;          /* of the keepalive that is out; 0 = none */
+    int64_t ping_us; /* of the keepalive that is out; 0 = none */
 };
 
 /* The time of this pass. */

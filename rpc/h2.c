@@ -27,8 +27,6 @@ enum {
     BLOCKED_BYTES_MAX = 512 * 1024,
     /* How long the last streams may take to arrive when draining. */
     DRAIN_NOTICE_US = 1000000,
-    /* How long the answers of calls that were ended may take to go out. */
-    FAREWELL_US = 1000000,
 };
 
 /* Tells the drain's PING from the keepalive's. */
@@ -120,7 +118,7 @@ static void on_ping_answer(struct conn *conn, const uint8_t *payload)
 {
     if (memcmp(payload, drain_ping, sizeof drain_ping) != 0)
         conn->ping_us = 0;
-    else if (conn->drain == H2_NOTICED)
+    else if (conn->drain == CONN_NOTICED)
         drain_finally(conn);
 }
 
@@ -208,7 +206,7 @@ static void on_answered(struct conn *conn, int32_t id)
 static void on_goaway_sent(struct conn *conn)
 {
     conn->goaway_sent = true;
-    if (conn->drain == H2_NOTICED && conn->refusal == NULL)
+    if (conn->drain == CONN_NOTICED && conn->refusal == NULL)
         h2_check(
             nghttp2_submit_ping(conn->session, NGHTTP2_FLAG_NONE, drain_ping));
 }
@@ -438,9 +436,9 @@ static size_t room(const struct conn *conn)
  * served: its answer to the PING comes after them. */
 static void drain_begin(struct conn *conn, const char *reason)
 {
-    if (conn->drain != H2_SERVING || conn->session == NULL)
+    if (conn->drain != CONN_SERVING || conn->session == NULL)
         return;
-    conn->drain = H2_NOTICED;
+    conn->drain = CONN_NOTICED;
     conn->drain_reason = reason;
     conn->drain_us = conn_now_us(conn);
     h2_check(nghttp2_submit_shutdown_notice(conn->session));
@@ -457,7 +455,7 @@ static void tell_calls(struct conn *conn)
 
 static void drain_finally(struct conn *conn)
 {
-    conn->drain = H2_LEAVING;
+    conn->drain = CONN_LEAVING;
     tell_calls(conn);
     h2_check(nghttp2_submit_goaway(
         conn->session, NGHTTP2_FLAG_NONE,
@@ -507,41 +505,19 @@ static void keep_alive(struct conn *conn, int64_t at_us)
     conn_mark_dirty(conn);
 }
 
-/* The peer hears why, and may try again on another connection. */
-static void end_calls(struct conn *conn)
+static void fail_calls(struct conn *conn, rpc_code code, const char *message)
 {
     for (struct h2_stream *s = conn->streams, *next; s != NULL; s = next) {
         next = s->next;
         if (h2_http(s)->transport.ops != NULL)
-            rpc_transport_fail(&h2_http(s)->transport, RPC_UNAVAILABLE,
-                               "the connection is too old; use another");
-    }
-}
-
-/* A connection that was told to go stays for its grace, and its calls' last
- * words; a server that drains has a deadline of its own. */
-static void end_overstayed(struct conn *conn, int64_t at_us)
-{
-    int64_t stayed_us = at_us - conn->drain_us;
-    int64_t grace_us = (int64_t)conn_options(conn)->age_grace_ms * 1000;
-    if (conn->drain != H2_LEAVING || conn->net->draining ||
-        stayed_us < grace_us)
-        return;
-    if (!conn->is_overstayed) {
-        conn->is_overstayed = true;
-        net_count_ended("max_age_grace", conn->peer);
-        end_calls(conn);
-    } else if (stayed_us >= grace_us + FAREWELL_US) {
-        conn_close(conn);
+            rpc_transport_fail(&h2_http(s)->transport, code, message);
     }
 }
 
 static void sweep(struct conn *conn, int64_t at_us)
 {
-    end_overstayed(conn, at_us);
-    if (conn->stage == CONN_CLOSED)
-        return;
-    if (conn->drain == H2_NOTICED && at_us - conn->drain_us >= DRAIN_NOTICE_US)
+    if (conn->drain == CONN_NOTICED &&
+        at_us - conn->drain_us >= DRAIN_NOTICE_US)
         drain_finally(conn);
     if (conn->stream_count == 0 &&
         is_overdue(conn->idle_us, conn_options(conn)->idle_ms, at_us))
@@ -560,5 +536,6 @@ const struct conn_protocol h2_protocol = {
     .fill = fill,
     .is_over = is_over,
     .drain = drain_begin,
+    .fail_calls = fail_calls,
     .sweep = sweep,
 };

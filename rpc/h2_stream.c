@@ -39,30 +39,10 @@ static void stream_unlink(struct conn *conn, struct h2_stream *stream)
         conn->idle_us = conn_now_us(conn);
 }
 
-static void orphan_over(void *argument)
-{
-    struct conn *conn = argument;
-    conn->orphan_count--;
-    conn_release(conn);
-}
-
-/* A handler that outlives its stream still holds one of the connection's slots,
- * or resetting streams would be a way round the limit. */
-static void keep_slot(struct http_stream *http)
-{
-    struct rpc_call *call = http->wire->running_call(http);
-    if (call == NULL)
-        return;
-    conn_hold(http->conn);
-    http->conn->orphan_count++;
-    rpc_defer(call, orphan_over, http->conn);
-}
-
 void h2_stream_destroy(struct h2_stream *stream)
 {
     struct http_stream *http = h2_http(stream);
     struct conn *conn = http->conn;
-    keep_slot(http);
     stream_unlink(conn, stream);
     http_stream_finish(http);
     pool_free(conn->net->pool, stream);
@@ -160,6 +140,11 @@ static size_t header_bytes_max(const struct http_stream *http)
         http->conn->session, NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE);
 }
 
+static void message_received(struct http_stream *http)
+{
+    guard_message_received(&http->conn->guard);
+}
+
 const struct http_ops h2_ops = {
     .has_trailers = true,
     .respond = respond,
@@ -167,6 +152,7 @@ const struct http_ops h2_ops = {
     .send_trailers = send_trailers,
     .consumed = consumed,
     .header_bytes_max = header_bytes_max,
+    .message_received = message_received,
 };
 
 void h2_reset(struct h2_stream *stream, uint32_t error_code)

@@ -86,8 +86,29 @@ void http_answered(struct http_stream *stream)
     stream->conn->counts.streams_succeeded++;
 }
 
+static void orphan_over(void *argument)
+{
+    struct conn *conn = argument;
+    conn->orphan_count--;
+    conn_mark_dirty(conn); /* it may wait for the place */
+    conn_release(conn);
+}
+
+/* A handler that outlives its stream still holds one of the connection's slots,
+ * or resetting streams would be a way round the limit. */
+static void keep_slot(struct http_stream *http)
+{
+    struct rpc_call *call = http->wire->running_call(http);
+    if (call == NULL)
+        return;
+    conn_hold(http->conn);
+    http->conn->orphan_count++;
+    rpc_defer(call, orphan_over, http->conn);
+}
+
 void http_stream_finish(struct http_stream *stream)
 {
+    keep_slot(stream);
     stream->is_finished = true;
     if (!stream->is_answered)
         stream->conn->counts.streams_failed++;

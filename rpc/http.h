@@ -142,6 +142,7 @@ struct http_ops {
                           const struct http_header *fields, size_t count);
     void (*consumed)(struct http_stream *stream, size_t bytes);
     size_t (*header_bytes_max)(const struct http_stream *stream);
+    void (*message_received)(struct http_stream *stream);
 };
 
 /* What waits for the peer: bytes[start..end), charged to the worker's memory
@@ -223,7 +224,7 @@ static inline size_t http_header_bytes_max(const struct http_stream *stream)
 /* A whole message of the wire arrived: small frames were no attack. */
 static inline void http_message_received(struct http_stream *stream)
 {
-    guard_message_received(&stream->conn->guard);
+    stream->ops->message_received(stream);
     stream->conn->counts.messages_received++;
     stream->conn->counts.received_us = conn_now_us(stream->conn);
 }
@@ -244,7 +245,8 @@ void http_stream_init(struct http_stream *stream, struct conn *conn,
 /* The end of the response is sent. */
 void http_answered(struct http_stream *stream);
 
-/* wire->closed(), and frees the body; the stream's memory is the caller's. */
+/* wire->closed(), and frees the body; the stream's memory is the caller's.  A
+ * handler that still runs is counted in conn->orphan_count until it ends. */
 void http_stream_finish(struct http_stream *stream);
 
 /* The wire's request(), and the end of it when no body follows. */

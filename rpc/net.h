@@ -18,6 +18,7 @@
  *   rpc/listener.c   addresses, accepting, the caps on connections
  *   rpc/conn.c       one socket: bytes in, bytes out, TLS, its time limits
  *   rpc/h2.c         one nghttp2 session: frames, streams, GOAWAY, pings
+ *   rpc/h1.c         the same for HTTP/1.1: one request after another
  *   rpc/http.c       one exchange, whatever the version of HTTP (rpc/http.h)
  *   rpc/grpc.c       a wire on it: gRPC's headers, messages and trailers
  *

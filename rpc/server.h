@@ -122,7 +122,8 @@ struct rpc_server_options {
     uint32_t tickets; /* of each new session; here 0 means no resumption */
 
     /* Time limits of connections, likewise; see docs of gRPC keepalive. */
-    uint32_t handshake_ms; /* 10,000: from accept to HTTP/2 SETTINGS */
+    uint32_t handshake_ms; /* 10,000: from accept to HTTP/2 SETTINGS, or
+                            to the end of an HTTP/1.1 head */
     uint32_t stall_ms;     /* 30,000: the peer takes none of our data */
     uint32_t idle_ms;      /* 900,000 without a stream, then GOAWAY */
     /* How old a connection gets, a tenth more or less, before GOAWAY asks its
@@ -140,7 +141,8 @@ struct rpc_server *rpc_server_create(const struct rpc_server_options *options);
 void rpc_server_destroy(struct rpc_server *server);
 void *rpc_server_application(const struct rpc_server *server);
 
-/* TLS from PEM files: TLS 1.2 or newer, ALPN h2.  Not calling it leaves h2c
+/* TLS from PEM files: TLS 1.2 or newer, ALPN h2 or
+ * http/1.1.  Not calling it leaves h2c
  * only.  Also while the server runs: connections that come from then on get the
  * new certificate, and are held to the new client_ca and client_crl.  False
  * with a sentence in error[error_size], and nothing changed, when a file will

@@ -63,12 +63,19 @@ static tls_result explain(struct tls *tls, int outcome)
     }
 }
 
-static bool agreed_on_h2(const struct tls *tls)
+static bool agreed_on(const struct tls *tls, const char *name)
 {
     const unsigned char *protocol;
     unsigned length;
     SSL_get0_alpn_selected(tls->ssl, &protocol, &length);
-    return length == 2 && memcmp(protocol, "h2", 2) == 0;
+    return length == strlen(name) && memcmp(protocol, name, length) == 0;
+}
+
+/* Without ALPN the server would have to guess by the first bytes, which those
+ * who attack across protocols choose (RFC 9113 3.3, ALPACA). */
+static bool agreed_on_http(const struct tls *tls)
+{
+    return agreed_on(tls, "h2") || tls_is_http_1(tls);
 }
 
 /* A ticket repeats what was true when it was given.  What the authorities say
@@ -89,9 +96,9 @@ tls_result tls_handshake(struct tls *tls)
     int outcome = SSL_do_handshake(tls->ssl);
     if (outcome != 1)
         return explain(tls, outcome);
-    if (!agreed_on_h2(tls)) {
+    if (!agreed_on_http(tls)) {
         tls->failure = SSL_is_server(tls->ssl)
-                           ? "the client does not offer h2 by ALPN"
+                           ? "the client offers neither h2 nor http/1.1 by ALPN"
                            : "the server does not agree to h2 by ALPN";
         return TLS_FAILED;
     }
@@ -100,6 +107,11 @@ tls_result tls_handshake(struct tls *tls)
         return TLS_FAILED;
     }
     return TLS_DONE;
+}
+
+bool tls_is_http_1(const struct tls *tls)
+{
+    return agreed_on(tls, "http/1.1");
 }
 
 bool tls_is_resumed(const struct tls *tls)

@@ -15,16 +15,20 @@ static const char ciphers[] = "ECDHE+AESGCM:ECDHE+CHACHA20";
  * 100, at a stranger's wish. */
 enum { CHAIN_MAX = 8 };
 
-static const unsigned char h2[] = {2, 'h', '2'};
+/* Ours first: a client that can do both gets HTTP/2. */
+static const unsigned char protocols[] = {2,   'h', '2', 8,   'h', 't',
+                                          't', 'p', '/', '1', '.', '1'};
 
-static int select_h2(SSL *ssl, const unsigned char **chosen,
-                     unsigned char *chosen_length, const unsigned char *offered,
-                     unsigned offered_length, void *argument)
+static int select_protocol(SSL *ssl, const unsigned char **chosen,
+                           unsigned char *chosen_length,
+                           const unsigned char *offered,
+                           unsigned offered_length, void *argument)
 {
     (void)ssl;
     (void)argument;
     unsigned char *match;
-    if (SSL_select_next_proto(&match, chosen_length, h2, sizeof h2, offered,
+    if (SSL_select_next_proto(&match, chosen_length, protocols,
+                              sizeof protocols, offered,
                               offered_length) != OPENSSL_NPN_NEGOTIATED)
         return SSL_TLSEXT_ERR_ALERT_FATAL;
     *chosen = match;
@@ -48,7 +52,7 @@ static bool harden(SSL_CTX *context)
                                      SSL_OP_CIPHER_SERVER_PREFERENCE |
                                      SSL_OP_PRIORITIZE_CHACHA);
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-    SSL_CTX_set_alpn_select_cb(context, select_h2, NULL);
+    SSL_CTX_set_alpn_select_cb(context, select_protocol, NULL);
     SSL_CTX_set_default_passwd_cb(context, no_passphrase);
     return SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1 &&
            SSL_CTX_set_cipher_list(context, ciphers) == 1 &&

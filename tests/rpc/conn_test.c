@@ -71,7 +71,7 @@ static void strangers_are_shown_the_door(void **state)
 {
     fixture *t = *state;
     static const char *const talks[] = {
-        "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
         "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\r",
         "SSH-2.0-OpenSSH_9.2\r\n",
         "\x16\x03\x01\x00\x05hello",
@@ -91,9 +91,11 @@ static void a_person_with_a_browser_is_told_what_this_is(void **state)
     fixture *t = *state;
     struct raw *raw = raw_connect(t->port);
     char text[512];
-    raw_send(raw, "GET / HTTP/1.1\r\nHost: x\r\n\r\n", 27);
+    static const char talk[] =
+        "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    raw_send(raw, talk, sizeof talk - 1);
     raw_wait_text(raw, text, sizeof text);
-    assert_ptr_equal(strstr(text, "HTTP/1.1 505 "), text);
+    assert_ptr_equal(strstr(text, "HTTP/1.1 415 "), text);
     assert_non_null(strstr(text, "This server speaks gRPC"));
     raw_close(raw);
 }

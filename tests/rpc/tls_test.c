@@ -66,19 +66,44 @@ static void a_client_without_alpn_is_refused(void **state)
     int client;
     assert_int_equal(shake_hands(p, &client), TLS_FAILED);
     assert_string_equal(tls_failure(p->server),
-                        "the client does not offer h2 by ALPN");
+                        "the client offers neither h2 nor http/1.1 by ALPN");
     pair_close(p);
 }
 
-static void a_client_of_http_1_only_is_refused(void **state)
+static void http_2_is_chosen_where_the_client_knows_it(void **state)
 {
     (void)state;
-    struct pair *p = pair_open();
-    offer(p, "\x8http/1.1");
-    int client;
-    assert_int_equal(shake_hands(p, &client), TLS_FAILED);
-    assert_int_not_equal(client, 1);
-    pair_close(p);
+    static const struct {
+        const char *offer;
+        bool is_http_1;
+    } rows[] = {
+        {"\2h2", false},
+        {"\x8http/1.1", true},
+        {"\x8http/1.1\2h2", false},
+        {"\x8http/1.0\x8http/1.1", true},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct pair *p = pair_open();
+        offer(p, rows[i].offer);
+        int client;
+        assert_int_equal(shake_hands(p, &client), TLS_DONE);
+        assert_int_equal(tls_is_http_1(p->server), rows[i].is_http_1);
+        pair_close(p);
+    }
+}
+
+static void a_client_of_another_protocol_is_refused(void **state)
+{
+    (void)state;
+    static const char *const offers[] = {"\x8http/1.0", "\6spdy/3", "\3ftp"};
+    for (size_t i = 0; i < sizeof offers / sizeof offers[0]; i++) {
+        struct pair *p = pair_open();
+        offer(p, offers[i]);
+        int client;
+        assert_int_equal(shake_hands(p, &client), TLS_FAILED);
+        assert_int_not_equal(client, 1);
+        pair_close(p);
+    }
 }
 
 static void tls_1_1_is_refused(void **state)
@@ -200,7 +225,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_client_that_offers_h2_is_served),
         cmocka_unit_test(a_client_without_alpn_is_refused),
-        cmocka_unit_test(a_client_of_http_1_only_is_refused),
+        cmocka_unit_test(http_2_is_chosen_where_the_client_knows_it),
+        cmocka_unit_test(a_client_of_another_protocol_is_refused),
         cmocka_unit_test(tls_1_1_is_refused),
         cmocka_unit_test(tls_1_2_is_served_with_forward_secrecy),
         cmocka_unit_test(cbc_ciphers_are_refused),

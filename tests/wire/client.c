@@ -667,7 +667,10 @@ static ssize_t read_now(struct raw *raw, uint8_t *bytes, size_t size)
     int got = SSL_read(raw->ssl, bytes, (int)size);
     if (got > 0)
         return got;
-    return SSL_get_error(raw->ssl, got) == SSL_ERROR_WANT_READ ? -1 : 0;
+    if (SSL_get_error(raw->ssl, got) != SSL_ERROR_WANT_READ)
+        return 0;
+    errno = EAGAIN; /* a session ticket was read without an error */
+    return -1;
 }
 
 bool raw_read_available(struct raw *raw)
