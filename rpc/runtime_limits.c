@@ -11,12 +11,6 @@ struct usage {
     int64_t connections, calls, memory_bytes, pass_ms;
 };
 
-static int64_t no_usage(const struct usage *usage)
-{
-    (void)usage;
-    return 0;
-}
-
 static int64_t connections_used(const struct usage *usage)
 {
     return usage->connections;
@@ -63,30 +57,24 @@ static int64_t pass_max(const struct rpc_server *server)
     return server->options.queue_delay_ms_max;
 }
 
-static int64_t no_max(const struct rpc_server *server)
-{
-    (void)server;
-    return 0;
-}
-
 #define ENDED "grpc_server_connections_ended_total"
 #define REFUSED "grpc_server_refusals_total"
 
 static const struct limit {
     const char *name;
-    int64_t (*used)(const struct usage *usage);
-    int64_t (*max)(const struct rpc_server *server);
+    int64_t (*used)(const struct usage *usage);      /* or NULL */
+    int64_t (*max)(const struct rpc_server *server); /* or NULL */
     const char *family, *reason; /* of what it refused, in the metrics */
 } limits[] = {
     {"connections", connections_used, connections_max, ENDED,
      "too_many_connections"},
-    {"connections_per_ip", no_usage, per_ip_max, ENDED,
+    {"connections_per_ip", NULL, per_ip_max, ENDED,
      "too_many_connections_of_peer"},
     {"calls_in_flight", calls_used, calls_max, REFUSED, "in_flight"},
     {"memory", memory_used, memory_max, REFUSED, "memory"},
     {"queue_delay_ms", pass_used, pass_max, REFUSED, "queue_delay"},
-    {"admission_delay", no_usage, no_max, REFUSED, "overload"},
-    {"rate", no_usage, no_max, REFUSED, "rate_limit"},
+    {"admission_delay", NULL, NULL, REFUSED, "overload"},
+    {"rate", NULL, NULL, REFUSED, "rate_limit"},
 };
 enum { LIMITS = sizeof limits / sizeof limits[0] };
 
@@ -120,8 +108,14 @@ void runtime_add_limits(struct rpc_call *call, GetServerStateResponse *res)
         ServerLimit *row = ARENA_NEW(call->arena, ServerLimit);
         *row = (ServerLimit)SERVER_LIMIT_INIT;
         row->name = limits[i].name;
-        row->used = limits[i].used(&usage);
-        row->max = limits[i].max(call->server);
+        if (limits[i].used != NULL) {
+            row->_used_case = SERVER_LIMIT_USED_CASE;
+            row->used = limits[i].used(&usage);
+        }
+        if (limits[i].max != NULL) {
+            row->_max_case = SERVER_LIMIT_MAX_CASE;
+            row->max = limits[i].max(call->server);
+        }
         row->refused = count_of(&limits[i]);
         res->limits[res->n_limits++] = row;
     }
