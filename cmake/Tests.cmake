@@ -31,7 +31,8 @@ add_custom_target(db_tests)
 add_custom_target(services_tests)
 
 # A client for tests of the wire that shares no code with the server.
-add_library(wire_client STATIC EXCLUDE_FROM_ALL tests/wire/client.c)
+add_library(wire_client STATIC EXCLUDE_FROM_ALL tests/wire/client.c
+  tests/rpc/badserver.c)
 target_link_libraries(wire_client PRIVATE prbal_warnings PkgConfig::cmocka
   PUBLIC PkgConfig::nghttp2 PkgConfig::ssl rpc)
 
@@ -120,6 +121,10 @@ add_executable(validate_executor EXCLUDE_FROM_ALL ${executor_sources}
   rpc/gen/gen.c rpc/gen/rule_checks.c rpc/gen/rule_read.c)
 target_link_libraries(validate_executor PRIVATE test_api prbal_plugin_proto
   prbal_warnings)
+
+# Our channel against other people's servers.
+add_executable(interopclient EXCLUDE_FROM_ALL tests/wire/interopclient.c)
+target_link_libraries(interopclient PRIVATE test_api prbal_warnings)
 
 # Figures: `ninja read_bench` in a release build.
 add_executable(read_bench EXCLUDE_FROM_ALL tests/bench/read_bench.c)

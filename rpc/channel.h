@@ -170,7 +170,8 @@ rpc_status rpc_channel_recv(struct rpc_channel_stream *stream, void *message);
  * came.  The stream is gone afterwards. */
 rpc_status rpc_channel_finish(struct rpc_channel_stream *stream);
 
-/* RST_STREAM(CANCEL); the stream is gone afterwards. */
+/* RST_STREAM(CANCEL), unless it is over.  rpc_channel_finish() then tells
+ * CANCELLED. */
 void rpc_channel_cancel(struct rpc_channel_stream *stream);
 
 #endif

@@ -123,6 +123,7 @@ rpc_status rpc_channel_call(struct rpc_call *call, struct rpc_channel *channel,
 static void on_call_over(void *argument)
 {
     rpc_channel_cancel(argument);
+    channel_stream_finish(argument);
 }
 
 struct rpc_channel_stream *rpc_channel_open(
@@ -208,6 +209,4 @@ void rpc_channel_cancel(struct rpc_channel_stream *stream)
 {
     heed_call(stream);
     channel_stream_end(stream, RPC_CANCELLED, "the caller has cancelled");
-    rpc_undefer(stream->call, stream);
-    channel_stream_finish(stream);
 }

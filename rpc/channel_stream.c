@@ -8,6 +8,7 @@
  * Without the pause where the server has certainly done nothing. */
 #include "rpc/channel_state.h"
 
+#include "rpc/clock.h"
 #include "rpc/hash.h"
 
 #include <assert.h>
@@ -278,6 +279,14 @@ void channel_stream_end(struct rpc_channel_stream *stream, rpc_code code,
     end(stream, (rpc_status){code, message});
 }
 
+/* A server resets a stream at the deadline that we told it, and may be a
+ * little earlier than our timer, which counts whole milliseconds. */
+static bool is_past_deadline(const struct rpc_channel_stream *stream)
+{
+    return stream->deadline_us != 0 &&
+           clock_monotonic_us() >= stream->deadline_us;
+}
+
 void channel_stream_fail(struct rpc_channel_stream *stream,
                          channel_failure failure, rpc_code code,
                          const char *format, ...)
@@ -285,6 +294,10 @@ void channel_stream_fail(struct rpc_channel_stream *stream,
     if (stream->phase == CHANNEL_STREAM_OVER ||
         try_again(stream, failure, code))
         return;
+    if (code == RPC_CANCELLED && is_past_deadline(stream)) {
+        on_deadline(&stream->deadline);
+        return;
+    }
     va_list args;
     va_start(args, format);
     char *message = arena_vprintf(stream->call->arena, format, args);
