@@ -260,6 +260,9 @@ static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame,
 {
     (void)session;
     struct channel_link *link = user;
+    if (frame->hd.type == NGHTTP2_GOAWAY &&
+        frame->goaway.error_code != NGHTTP2_NO_ERROR)
+        link->complaint = nghttp2_http2_strerror(frame->goaway.error_code);
     if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA)
         return 0;
     if (frame->hd.type == NGHTTP2_DATA)

@@ -226,7 +226,8 @@ static void flush(struct channel_link *link)
     if (rounds == WRITE_ROUNDS_MAX)
         block(link); /* until the loop has seen to the others */
     else if (channel_h2_is_over(link))
-        channel_link_close(link, "it is over");
+        channel_link_close(link, link->complaint != NULL ? link->complaint
+                                                         : "it is over");
     else
         set_interest(link, UV_READABLE);
 }

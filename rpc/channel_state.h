@@ -293,6 +293,7 @@ struct channel_link {
     int32_t last_stream; /* that the server will answer, when is_leaving */
     int64_t control_us;  /* a bucket: when it is empty again */
     uint64_t data_frames_sent, window_updates;
+    const char *complaint; /* nghttp2's, in the GOAWAY that it sent */
     const char *doom; /* why it must be closed after this callback; a literal */
 };
 

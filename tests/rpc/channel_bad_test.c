@@ -89,9 +89,9 @@ static void reset_after_message(struct bad *bad)
 static void a_stream_that_is_reset_without_a_status_has_failed(void **state)
 {
     (void)state;
-    assert_code(told_by(reset_after_headers), RPC_INTERNAL);
-    assert_code(told_by(reset_within_a_message), RPC_INTERNAL);
-    assert_code(told_by(reset_after_message), RPC_INTERNAL);
+    assert_failed(told_by(reset_after_headers), RPC_INTERNAL);
+    assert_failed(told_by(reset_within_a_message), RPC_INTERNAL);
+    assert_failed(told_by(reset_after_message), RPC_INTERNAL);
 }
 
 static bool ping(struct bad *bad)
@@ -221,7 +221,7 @@ static void each_reset_has_its_status(void **state)
     };
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         reset_code = table[i].reset;
-        assert_code(told_by(reset_with_code), table[i].code);
+        assert_failed(told_by(reset_with_code), table[i].code);
     }
 }
 
@@ -253,7 +253,7 @@ static void each_http_status_has_its_own(void **state)
     };
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         http_status = table[i].status;
-        assert_code(told_by(answer_as_a_proxy), table[i].code);
+        assert_failed(told_by(answer_as_a_proxy), table[i].code);
     }
 }
 
@@ -454,7 +454,7 @@ static void no_message_of_ours(struct bad *bad)
 
 static void metadata_without_measure(struct bad *bad)
 {
-    static char value[20000];
+    static char value[17000];
     const char *const fields[] = {":status",          "200",    "content-type",
                                   "application/grpc", "x-long", value,
                                   "grpc-status",      "0",      NULL};
@@ -469,7 +469,7 @@ static void metadata_without_end(struct bad *bad)
     uint32_t stream = bad_request(bad);
     bad_frame(bad, NGHTTP2_HEADERS, 0, stream, "\x88", 1);
     for (int i = 0; i < 1000; i++)
-        bad_frame(bad, NGHTTP2_CONTINUATION, 0, stream, "\x88", 1);
+        bad_frame(bad, NGHTTP2_CONTINUATION, 0, stream, "\xa0", 1);
     bad_wait_closed(bad);
 }
 
@@ -529,14 +529,6 @@ static void nothing_without_end(struct bad *bad)
     bad_wait_closed(bad);
 }
 
-static void unknown_frames_without_end(struct bad *bad)
-{
-    bad_request(bad);
-    for (int i = 0; i < 5000; i++)
-        bad_frame(bad, 0xfa, 0, 0, "", 0);
-    bad_wait_closed(bad);
-}
-
 static void updates_without_end(struct bad *bad)
 {
     bad_request(bad);
@@ -550,7 +542,7 @@ static void a_flood_ends_the_connection(void **state)
     (void)state;
     static void (*const floods[])(struct bad * bad) = {
         ping_without_end, settings_without_end, nothing_without_end,
-        unknown_frames_without_end, updates_without_end};
+        updates_without_end};
     for (size_t i = 0; i < sizeof floods / sizeof floods[0]; i++) {
         struct unary u = told_by(floods[i]);
         if (u.code != RPC_UNAVAILABLE)
@@ -586,12 +578,12 @@ static void http_1(struct bad *bad)
 static void who_breaks_http_2_is_left(void **state)
 {
     (void)state;
-    assert_code(told_by(push), RPC_UNAVAILABLE);
+    assert_failed(told_by(push), RPC_UNAVAILABLE);
     fixture *t = fixture_of(bad_server_start_mute(http_1));
-    assert_code(kit_echo(t, "hello", plain), RPC_UNAVAILABLE);
+    assert_failed(kit_echo(t, "hello", plain), RPC_UNAVAILABLE);
     stop(t);
     /* An endless stream of empty messages where one is expected. */
-    assert_code(told_by(overrun_the_window), RPC_UNIMPLEMENTED);
+    assert_failed(told_by(overrun_the_window), RPC_UNIMPLEMENTED);
 }
 
 /* --- servers that do not answer --- */
@@ -630,7 +622,7 @@ static void who_greets_and_hangs_up_is_not_called_in_a_circle(void **state)
     metric connected = metrics_counter("grpc_client_connected_total", "", NULL);
     int64_t before = metrics_value(connected);
     for (int i = 0; i < 20; i++)
-        assert_code(kit_echo(t, "hello", plain), RPC_UNAVAILABLE);
+        assert_failed(kit_echo(t, "hello", plain), RPC_UNAVAILABLE);
     assert_true(metrics_value(connected) - before <= 2);
     stop(t);
 }
@@ -667,7 +659,9 @@ static void too_many_pings_makes_them_fewer(void **state)
     (void)state;
     fixture *t = against(complain_of_pings);
     t->channel->options.keepalive_ms = 10000;
-    assert_echoed(kit_echo(t, "hello", plain), "calmly");
+    struct unary u = kit_echo(t, "hello", plain);
+    assert_echoed(u, "calmly");
+    assert_int_equal(u.reply.attempts, 1);
     assert_int_equal(t->channel->options.keepalive_ms, 20000);
     stop(t);
 }
