@@ -107,6 +107,7 @@ struct conn {
     bool has_settled; /* a client has shown that it is one: conn_settle() */
     int64_t idle_us;  /* since when there is no stream */
 
+    uint32_t stream_count;
     size_t queued_bytes;        /* of all bodies */
     uint32_t orphan_count;      /* streams gone, handlers still running */
     struct http_fields *fields; /* of the header block that is arriving */
@@ -123,7 +124,6 @@ struct conn {
     struct guard guard;
     nghttp2_session *session;
     struct h2_stream *streams;
-    uint32_t stream_count;
     bool goaway_sent;
     int64_t ping_us; /* of the keepalive that is out; 0 = none */
 };

@@ -22,7 +22,6 @@ struct h2_stream *h2_stream_create(struct conn *conn,
     if (stream->next != NULL)
         stream->next->previous = stream;
     conn->streams = stream;
-    conn->stream_count++;
     h2_check(nghttp2_session_set_stream_user_data(conn->session, id, stream));
     return stream;
 }
@@ -35,8 +34,6 @@ static void stream_unlink(struct conn *conn, struct h2_stream *stream)
         conn->streams = stream->next;
     if (stream->next != NULL)
         stream->next->previous = stream->previous;
-    if (--conn->stream_count == 0)
-        conn->idle_us = conn_now_us(conn);
 }
 
 void h2_stream_destroy(struct h2_stream *stream)

@@ -76,6 +76,7 @@ void http_stream_init(struct http_stream *stream, struct conn *conn,
     stream->ops = ops;
     stream->conn = conn;
     stream->progress_us = conn_now_us(conn);
+    conn->stream_count++;
     conn->counts.streams_started++;
     conn->counts.stream_us = stream->progress_us;
 }
@@ -108,7 +109,10 @@ static void keep_slot(struct http_stream *http)
 
 void http_stream_finish(struct http_stream *stream)
 {
+    struct conn *conn = stream->conn;
     keep_slot(stream);
+    if (--conn->stream_count == 0)
+        conn->idle_us = conn_now_us(conn);
     stream->is_finished = true;
     if (!stream->is_answered)
         stream->conn->counts.streams_failed++;

@@ -10,7 +10,7 @@ static void slow_heads_are_cut_off(void **state)
 {
     (void)state;
     fixture *t = wire_start(
-        (struct rpc_server_options){.web_origins = "*", .handshake_ms = 100});
+        (struct rpc_server_options){.web_origins = "*", .handshake_ms = 300});
     int64_t before = ended("handshake_timeout");
     static const char *const beginnings[] = {"P", "PO", "GET / HT",
                                              "GET / HTTP/1.1\r\nHost: x\r\n"};
@@ -137,7 +137,7 @@ static void a_drain_closes_idle_connections_and_waits_for_calls(void **state)
     assert_echoes(t, idle, "x");
     assert_echoes(t, busy, "x");
     SleepRequest req = SLEEP_REQUEST_INIT;
-    req.sleep_ms = 500;
+    req.sleep_ms = 1500;
     say(busy, WEB_HEAD(TEST_SLEEP));
     say_body(busy, framed(t, &req));
     assert_still_serves(t);

@@ -264,6 +264,22 @@ static void each_trick_has_one_answer(void **state)
     assert_still_serves(t);
 }
 
+static void a_preflight_is_answered_without_a_body(void **state)
+{
+    fixture *t = *state;
+    struct peer *peer = dial(t);
+    say(peer, PLAIN("OPTIONS", TEST_ECHO) "Origin: https://app.example\r\n"
+                                          "Access-Control-Request-Method: "
+                                          "POST\r\n\r\n");
+    struct answer *answer = answer_of(peer);
+    assert_int_equal(answer->status, 204);
+    assert_string_equal(header(answer, "access-control-allow-origin"),
+                        "https://app.example");
+    assert_null(header(answer, "content-length"));
+    assert_echoes(t, peer, "and then the call");
+    hang_up(peer);
+}
+
 static void grpc_itself_is_told_what_it_needs(void **state)
 {
     fixture *t = *state;
@@ -414,6 +430,7 @@ int main(void)
         cmocka_unit_test(fields_of_the_hop_and_an_upgrade_are_ignored),
         cmocka_unit_test(a_client_may_ask_to_close),
         cmocka_unit_test(each_trick_has_one_answer),
+        cmocka_unit_test(a_preflight_is_answered_without_a_body),
         cmocka_unit_test(grpc_itself_is_told_what_it_needs),
         cmocka_unit_test(headers_have_the_limit_of_http_2),
         cmocka_unit_test(a_client_that_waits_is_told_to_go_on),
