@@ -143,6 +143,30 @@ static void timeouts_have_six_units(void **state)
     }
 }
 
+static void a_timeout_is_written_as_finely_as_it_fits(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t timeout_us;
+        const char *text;
+    } rows[] = {
+        {0, "0u"},
+        {1, "1u"},
+        {99999999, "99999999u"},
+        {100000000, "100000m"},
+        {100000001, "100001m"}, /* never shorter than it is */
+        {INT64_C(99999999001), "100000S"},
+        {INT64_C(3600000000) * 24 * 365, "31536000S"},
+        {INT64_MAX, "99999999H"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char text[METADATA_TIMEOUT_BYTES];
+        size_t size = metadata_encode_timeout(text, rows[i].timeout_us);
+        assert_string_equal(text, rows[i].text);
+        assert_int_equal(size, strlen(text));
+    }
+}
+
 static void a_malformed_timeout_is_refused(void **state)
 {
     (void)state;
@@ -181,6 +205,23 @@ static void messages_are_percent_encoded(void **state)
     assert_message("\x7f", "%7F");
 }
 
+static void a_message_is_read_as_far_as_it_makes_sense(void **state)
+{
+    (void)state;
+    static const char *const rows[][2] = {
+        {"plain", "plain"}, {"%E2%98%ba%0A", "\xe2\x98\xba\n"},
+        {"100%", "100%"},   {"100%2", "100%2"},
+        {"%zz%25", "%zz%"}, {"a%00b", "a?b"},
+        {"", ""},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char text[32];
+        strcpy(text, rows[i][0]);
+        metadata_decode_message(text);
+        assert_string_equal(text, rows[i][1]);
+    }
+}
+
 static void a_long_message_is_cut_between_characters(void **state)
 {
     (void)state;
@@ -209,8 +250,10 @@ int main(void)
         cmocka_unit_test(what_is_not_base64_is_refused),
         cmocka_unit_test(base64_can_be_decoded_in_place),
         cmocka_unit_test(timeouts_have_six_units),
+        cmocka_unit_test(a_timeout_is_written_as_finely_as_it_fits),
         cmocka_unit_test(a_malformed_timeout_is_refused),
         cmocka_unit_test(messages_are_percent_encoded),
+        cmocka_unit_test(a_message_is_read_as_far_as_it_makes_sense),
         cmocka_unit_test(a_long_message_is_cut_between_characters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
