@@ -292,14 +292,29 @@ static struct post *take_posts(struct loop *loop)
     return posts;
 }
 
-static void on_wake(uv_async_t *wake)
+static void run_posts(struct post *posts)
 {
-    struct loop *loop = wake->data;
-    for (struct post *p = take_posts(loop), *next; p != NULL; p = next) {
+    for (struct post *p = posts, *next; p != NULL; p = next) {
         next = p->next;
         p->fn(p->argument);
         free(p);
     }
+}
+
+bool loop_run_posts(struct loop *loop)
+{
+    struct post *posts = take_posts(loop);
+    struct loop *outer_loop = this_loop;
+    this_loop = loop;
+    run_posts(posts);
+    this_loop = outer_loop;
+    return posts != NULL;
+}
+
+static void on_wake(uv_async_t *wake)
+{
+    struct loop *loop = wake->data;
+    run_posts(take_posts(loop));
     if (atomic_load(&loop->stopping))
         uv_stop(&loop->uv);
 }

@@ -43,6 +43,11 @@ void loop_run_until(struct loop *loop, const bool *done);
  * sender.  From any thread.  Never fails. */
 void loop_post(struct loop *loop, void (*fn)(void *argument), void *argument);
 
+/* Runs on this thread what was posted and never ran, since loop_run() has
+ * returned; else what the arguments own would be lost.  False when there was
+ * nothing. */
+bool loop_run_posts(struct loop *loop);
+
 /* Called once per pass after the coroutines ran, in the order of their
  * addition.  Belongs to whoever added it until loop_remove_flush(). */
 struct loop_flush {
