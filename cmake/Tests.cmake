@@ -129,3 +129,6 @@ target_link_libraries(interopclient PRIVATE test_api prbal_warnings)
 # Figures: `ninja read_bench` in a release build.
 add_executable(read_bench EXCLUDE_FROM_ALL tests/bench/read_bench.c)
 target_link_libraries(read_bench PRIVATE dbkit prbal_warnings)
+add_executable(upload_bench EXCLUDE_FROM_ALL tests/bench/upload_bench.c)
+target_link_libraries(upload_bench PRIVATE test_api wire_client prbal_warnings
+  PkgConfig::cmocka)

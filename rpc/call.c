@@ -106,7 +106,8 @@ void call_state_give(struct call_state *state)
         state_destroy(state);
         return;
     }
-    rpc_worker_give_memory(worker, state->charged_bytes);
+    rpc_worker_give_memory(worker, state->share, state->charged_bytes);
+    memory_share_release(state->share);
     unlink_state(worker, state);
     if (worker->spare_call_count >= SPARE_CALLS_MAX) {
         state_destroy(state);
@@ -124,14 +125,15 @@ bool call_charge(struct call_state *state)
     if (state->in.arena != NULL)
         held += arena_bytes(state->in.arena);
     if (held <= state->charged_bytes) {
-        rpc_worker_give_memory(state->worker, state->charged_bytes - held);
+        rpc_worker_give_memory(state->worker, state->share,
+                               state->charged_bytes - held);
         state->charged_bytes = held;
         return true;
     }
     size_t more = held - state->charged_bytes;
     if (call_is_operators(state))
         state->worker->memory_bytes += more; /* over the limit, if need be */
-    else if (!rpc_worker_take_memory(state->worker, more))
+    else if (!rpc_worker_take_memory(state->worker, state->share, more))
         return false;
     state->charged_bytes = held;
     return true;
@@ -414,6 +416,7 @@ bool rpc_transport_open(struct rpc_transport *transport)
     state->start_us = loop_now_us(state->call.loop);
     state->call.peer = state->head.peer;
     state->call.peer_identity = state->head.peer_identity;
+    state->share = memory_share_hold(state->head.share);
     rpc_status status = gate_pass(state);
     state->is_counted = status.code == RPC_OK;
     observe_start(state);
@@ -512,6 +515,14 @@ void rpc_transport_fail(struct rpc_transport *transport, rpc_code code,
         tail_lost(transport->tail, code, message);
 }
 
+/* Nobody will read that any more, and the handler may take its time to end. */
+static void forget_received(struct call_state *state)
+{
+    stream_drop_received(state);
+    if (state->charged_bytes > 0)
+        call_charge(state);
+}
+
 void rpc_transport_lost(struct rpc_transport *transport, rpc_code code,
                         const char *message)
 {
@@ -521,6 +532,7 @@ void rpc_transport_lost(struct rpc_transport *transport, rpc_code code,
     transport->tail = NULL;
     if (call != NULL) {
         call->transport = NULL;
+        forget_received(call_state_of(call));
         rpc_end(call, code, message);
     } else if (tail != NULL) {
         tail_lost(tail, code, message);

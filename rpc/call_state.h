@@ -71,7 +71,8 @@ struct call_state {
     void (*task)(struct rpc_call *call, void *argument);
     void *task_argument;
 
-    size_t charged_bytes; /* of the worker's memory budget */
+    size_t charged_bytes;       /* of the worker's memory budget */
+    struct memory_share *share; /* held; NULL = nobody's */
     size_t queued_in_bytes;
     int64_t start_us;   /* headers complete */
     int64_t body_us;    /* the request is complete, or read by the handler */

@@ -50,6 +50,7 @@ void conn_release(struct conn *conn)
     if (--conn->references > 0)
         return;
     free(conn->identity);
+    memory_share_release(conn->share);
     pool_free(conn->net->pool, conn);
 }
 
@@ -573,6 +574,8 @@ void conn_adopt(struct rpc_net_worker *net, int fd, rpc_listen_mode mode,
     conn->fd = fd;
     conn->references = 1; /* the poll handle's */
     conn->key = peer_key(from);
+    if (conn_options(conn)->proxies == 0) /* else it is a proxy's address */
+        conn->share = memory_share_open(net->worker->shares, conn->key);
     peer_format(from, conn->peer);
     if (mode == RPC_LISTEN_OPERATOR) {
         conn->roles = RPC_ACCESS_OPERATOR;

@@ -56,6 +56,16 @@ extern const struct conn_protocol h1_protocol;
 
 enum { CONN_SNIFF_BYTES = 3 };
 
+/* rpc/h2_window.c's. */
+struct h2_window {
+    int32_t bytes;         /* of each stream */
+    int32_t probed_stream; /* which of them a PING measures; 0 = none */
+    size_t probed_bytes;
+    int64_t rest_us;   /* after the next probe in vain */
+    int64_t rested_us; /* no probe before */
+    bool is_resizing;  /* our SETTINGS are on their way */
+};
+
 /* What has happened on a connection; for who looks (rpc/channelz.c). */
 struct conn_counts {
     uint64_t streams_started;
@@ -101,6 +111,7 @@ struct conn {
     uint64_t key;
     uint32_t roles; /* that calls have by coming this way */
     char peer[PEER_TEXT_BYTES];
+    struct memory_share *share; /* its address's; NULL = not counted */
     char *identity; /* of a client's certificate, or NULL; by malloc() */
 
     /* Of both versions of HTTP: */
@@ -122,6 +133,7 @@ struct conn {
 
     /* rpc/h2.c's: */
     struct guard guard;
+    struct h2_window window;
     nghttp2_session *session;
     struct h2_stream *streams;
     bool goaway_sent;

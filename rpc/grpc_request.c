@@ -165,16 +165,8 @@ void grpc_request(struct grpc_stream *stream, const struct http_fields *fields)
 {
     struct http_stream *http = &stream->http;
     http->transport.ops = &grpc_ops;
-    struct rpc_head *head =
-        rpc_transport_begin(&http->transport, worker_of(stream));
+    struct rpc_head *head = http_begin_call(http);
     head->path = "";
-    head->peer = arena_strdup(http->transport.call->arena, http->conn->peer);
-    head->peer_key = http->conn->key;
-    head->roles = http->conn->roles;
-    head->peer_identity =
-        http->conn->identity == NULL
-            ? NULL
-            : arena_strdup(http->transport.call->arena, http->conn->identity);
     rpc_status status = read_fields(stream, head, fields);
     if (status.code != RPC_OK)
         rpc_transport_fail(&http->transport, status.code, status.message);
@@ -212,7 +204,8 @@ static void withhold(struct grpc_stream *stream, size_t bytes)
 
 void grpc_drop_message(struct grpc_stream *stream)
 {
-    rpc_worker_give_memory(worker_of(stream), stream->message_capacity);
+    rpc_worker_give_memory(worker_of(stream), stream->http.conn->share,
+                           stream->message_capacity);
     pool_free(http_pool(&stream->http), stream->message);
     stream->message = NULL;
     stream->message_capacity = stream->message_have = 0;
@@ -228,7 +221,7 @@ static bool message_grow(struct grpc_stream *stream, uint32_t needed)
         capacity = needed;
     if (capacity > stream->message_size)
         capacity = stream->message_size;
-    if (!rpc_worker_take_memory(worker_of(stream),
+    if (!rpc_worker_take_memory(worker_of(stream), stream->http.conn->share,
                                 capacity - stream->message_capacity))
         return false;
     stream->message =

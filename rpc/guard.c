@@ -235,9 +235,20 @@ static struct guard_verdict on_rst_stream(struct guard *guard,
     return fine;
 }
 
+/* An answer that was asked for is free. */
+static bool is_due(const struct frame *frame, uint32_t *answers_due)
+{
+    if (!(frame->flags & NGHTTP2_FLAG_ACK) || *answers_due == 0)
+        return false;
+    (*answers_due)--;
+    return true;
+}
+
 static struct guard_verdict on_settings(struct guard *guard,
                                         const struct frame *frame)
 {
+    if (guard->settings_seen && is_due(frame, &guard->settings_answers_due))
+        return fine;
     if (!guard->settings_seen) {
         guard->settings_seen = true;
         return fine;
@@ -262,6 +273,8 @@ static struct guard_verdict count_strike(struct guard *guard, int64_t now_us)
 static struct guard_verdict on_ping(struct guard *guard,
                                     const struct frame *frame)
 {
+    if (is_due(frame, &guard->ping_answers_due))
+        return fine;
     if (guard->ping_credit > 0)
         guard->ping_credit--;
     else if (!take(&guard->pings_us, guard->limits->pings, frame->now_us))
@@ -481,6 +494,16 @@ void guard_data_sent(struct guard *guard)
     guard->ping_strikes = 0;
     if (guard->ping_credit < guard->limits->pings_saved)
         guard->ping_credit++;
+}
+
+void guard_ping_sent(struct guard *guard)
+{
+    guard->ping_answers_due++;
+}
+
+void guard_settings_sent(struct guard *guard)
+{
+    guard->settings_answers_due++;
 }
 
 /* Streams of small messages are honest, though each travels in a tiny frame or

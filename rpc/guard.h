@@ -86,6 +86,8 @@ struct guard {
     int64_t last_ping_us;
     uint32_t ping_strikes;
     uint32_t ping_credit; /* one for each DATA frame sent, not used yet */
+    uint32_t ping_answers_due;
+    uint32_t settings_answers_due;
     uint32_t empty_data_frames;
     uint32_t tiny_data_debt;
     uint32_t continuations;
@@ -124,6 +126,10 @@ double guard_fullness(const struct guard *guard, int64_t now_us,
 /* We sent a HEADERS or DATA frame: pings that follow may be measurements. */
 void guard_headers_sent(struct guard *guard);
 void guard_data_sent(struct guard *guard);
+
+/* We sent a PING or SETTINGS, not as an answer: theirs is awaited. */
+void guard_ping_sent(struct guard *guard);
+void guard_settings_sent(struct guard *guard);
 
 /* What the client sent so far made up a whole message. */
 void guard_message_received(struct guard *guard);

@@ -51,7 +51,7 @@ static bool is_idle(const struct h1 *h1)
 static void drop_rest(struct conn *conn)
 {
     struct h1 *h1 = conn->h1;
-    rpc_worker_give_memory(conn->net->worker, h1->charged_bytes);
+    rpc_worker_give_memory(conn->net->worker, conn->share, h1->charged_bytes);
     pool_free(conn->net->pool, h1->rest);
     h1->rest = NULL;
     h1->rest_size = h1->charged_bytes = 0;
@@ -61,7 +61,7 @@ static bool charge_rest(struct conn *conn, size_t size)
 {
     if (size <= REST_BYTES_FREE)
         return true;
-    if (!rpc_worker_take_memory(conn->net->worker, size))
+    if (!rpc_worker_take_memory(conn->net->worker, conn->share, size))
         return false;
     conn->h1->charged_bytes = size;
     return true;

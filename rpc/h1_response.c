@@ -255,8 +255,23 @@ static size_t fill_body(struct conn *conn, uint8_t *bytes, size_t size)
     return filled;
 }
 
+/* Its end is missing, and that is how the client knows. */
+static void cut_off(struct conn *conn)
+{
+    struct h1 *h1 = conn->h1;
+    pool_free(conn->net->pool, h1->head);
+    h1->head = NULL;
+    h1->closes = true;
+    h1_end_exchange(conn);
+}
+
 size_t h1_fill(struct conn *conn, uint8_t *bytes, size_t size)
 {
+    const struct http_stream *stream = conn->h1->stream;
+    if (stream != NULL && stream->is_starved) {
+        cut_off(conn);
+        return 0;
+    }
     size_t filled = fill_continue(conn->h1, bytes);
     filled += fill_head(conn, bytes + filled, size - filled);
     return filled + fill_body(conn, bytes + filled, size - filled);
@@ -290,6 +305,12 @@ static size_t header_bytes_max(const struct http_stream *stream)
     return PEER_HEADER_BYTES_MAX;
 }
 
+static void abort_exchange(struct http_stream *stream)
+{
+    stream->is_finished = true; /* h1_fill() does the rest */
+    conn_mark_dirty(stream->conn);
+}
+
 /* Chunks are not counted: one costs its sender more than it costs us. */
 static void message_received(struct http_stream *stream)
 {
@@ -304,4 +325,5 @@ const struct http_ops h1_ops = {
     .consumed = consumed,
     .header_bytes_max = header_bytes_max,
     .message_received = message_received,
+    .abort = abort_exchange,
 };

@@ -5,6 +5,7 @@
  */
 #include "rpc/h2.h"
 
+#include "rpc/h2_window.h"
 #include "rpc/wire.h"
 
 #include <assert.h>
@@ -12,10 +13,6 @@
 #include <string.h>
 
 enum {
-    /* For all streams together; each has the 64 KiB that HTTP/2 begins with.
-     * The connection's part comes back when bytes arrive, so one stream that is
-     * not read holds up no other. */
-    CONNECTION_WINDOW_BYTES = 1024 * 1024,
     /* Resets a client sends: the guard is stricter, this is the second lock. */
     RESET_BURST = 200,
     RESET_PER_SECOND = 33,
@@ -116,10 +113,18 @@ static void drain_finally(struct conn *conn);
 
 static void on_ping_answer(struct conn *conn, const uint8_t *payload)
 {
-    if (memcmp(payload, drain_ping, sizeof drain_ping) != 0)
+    if (memcmp(payload, h2_window_ping, sizeof h2_window_ping) == 0)
+        h2_window_pinged(conn);
+    else if (memcmp(payload, drain_ping, sizeof drain_ping) != 0)
         conn->ping_us = 0;
     else if (conn->drain == CONN_NOTICED)
         drain_finally(conn);
+}
+
+static void on_settings_answer(struct conn *conn)
+{
+    conn_settle(conn);
+    h2_window_settled(conn);
 }
 
 static int on_frame_received(nghttp2_session *session,
@@ -138,7 +143,7 @@ static int on_frame_received(nghttp2_session *session,
         break;
     case NGHTTP2_SETTINGS:
         if (is_ack)
-            conn_settle(conn);
+            on_settings_answer(conn);
         break;
     case NGHTTP2_PING:
         if (is_ack)
@@ -150,7 +155,9 @@ static int on_frame_received(nghttp2_session *session,
     return 0;
 }
 
-/* Padding counts against the windows like data (RFC 9113 6.1), and nghttp2
+/* The connection's window comes back when bytes arrive, so that one stream that
+ * is not read holds up no other.
+ * Padding counts against the windows like data (RFC 9113 6.1), and nghttp2
  * consumes it by itself. */
 static int on_data(nghttp2_session *session, uint8_t flags, int32_t id,
                    const uint8_t *bytes, size_t size, void *user)
@@ -158,6 +165,7 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id,
     (void)flags;
     struct conn *conn = user;
     h2_check(nghttp2_session_consume_connection(session, size));
+    h2_window_received(conn, id, size);
     struct h2_stream *stream = stream_find(conn, id);
     if (stream != NULL)
         h2_http(stream)->wire->data(h2_http(stream), bytes, size);
@@ -216,6 +224,7 @@ static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame,
 {
     (void)session;
     struct conn *conn = user;
+    bool is_ack = (frame->hd.flags & NGHTTP2_FLAG_ACK) != 0;
     switch (frame->hd.type) {
     case NGHTTP2_HEADERS:
         guard_headers_sent(&conn->guard);
@@ -229,6 +238,14 @@ static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame,
         return 0;
     case NGHTTP2_GOAWAY:
         on_goaway_sent(conn);
+        return 0;
+    case NGHTTP2_PING:
+        if (!is_ack)
+            guard_ping_sent(&conn->guard);
+        return 0;
+    case NGHTTP2_SETTINGS:
+        if (!is_ack)
+            guard_settings_sent(&conn->guard);
         return 0;
     default:
         return 0;
@@ -326,8 +343,7 @@ static void submit_settings(struct conn *conn)
     };
     h2_check(nghttp2_submit_settings(conn->session, NGHTTP2_FLAG_NONE, entries,
                                      sizeof entries / sizeof entries[0]));
-    h2_check(nghttp2_session_set_local_window_size(
-        conn->session, NGHTTP2_FLAG_NONE, 0, CONNECTION_WINDOW_BYTES));
+    h2_window_open(conn);
 }
 
 static void open_session(struct conn *conn)
@@ -522,6 +538,7 @@ static void sweep(struct conn *conn, int64_t at_us)
     if (conn->stream_count == 0 &&
         is_overdue(conn->idle_us, conn_options(conn)->idle_ms, at_us))
         drain_begin(conn, "max_idle");
+    h2_window_sweep(conn);
     if (!conn->is_blocked)
         reset_stalled(conn, at_us);
     keep_alive(conn, at_us);

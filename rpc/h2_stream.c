@@ -142,6 +142,11 @@ static void message_received(struct http_stream *http)
     guard_message_received(&http->conn->guard);
 }
 
+static void abort_stream(struct http_stream *http)
+{
+    h2_reset(of(http), NGHTTP2_ENHANCE_YOUR_CALM);
+}
+
 const struct http_ops h2_ops = {
     .has_trailers = true,
     .respond = respond,
@@ -150,6 +155,7 @@ const struct http_ops h2_ops = {
     .consumed = consumed,
     .header_bytes_max = header_bytes_max,
     .message_received = message_received,
+    .abort = abort_stream,
 };
 
 void h2_reset(struct h2_stream *stream, uint32_t error_code)

@@ -5,19 +5,22 @@
 /* Bodies up to this size are not charged to the memory budget. */
 enum { BODY_BYTES_FREE = 4096 };
 
-/* Small ones are not worth counting.  A full budget does not stop a body: the
- * gate refuses new calls then. */
-static void body_charge(struct http_stream *stream, size_t capacity)
+/* Small ones are not worth counting. */
+static bool body_charge(struct http_stream *stream, size_t capacity)
 {
     struct rpc_worker *worker = http_worker(stream);
+    struct memory_share *share = stream->conn->share;
     size_t charge = capacity > BODY_BYTES_FREE ? capacity : 0;
     struct http_body *body = &stream->body;
+    if (charge == body->charged_bytes)
+        return true;
     if (charge < body->charged_bytes)
-        rpc_worker_give_memory(worker, body->charged_bytes - charge);
-    else if (charge > body->charged_bytes &&
-             !rpc_worker_take_memory(worker, charge - body->charged_bytes))
-        return;
+        rpc_worker_give_memory(worker, share, body->charged_bytes - charge);
+    else if (!rpc_worker_take_memory(worker, share,
+                                     charge - body->charged_bytes))
+        return false;
     body->charged_bytes = charge;
+    return true;
 }
 
 static void body_free(struct http_stream *stream)
@@ -47,11 +50,22 @@ uint8_t *http_reserve(struct http_stream *stream, size_t size)
     }
     if (body->end + size > body->capacity) {
         body->capacity = grown_capacity(body->capacity, body->end + size);
-        body_charge(stream, body->capacity);
+        if (!body_charge(stream, body->capacity))
+            stream->is_starved = true;
         body->bytes =
             pool_realloc(http_pool(stream), body->bytes, body->capacity);
     }
     return body->bytes + body->end;
+}
+
+/* What did not fit is written already; it goes with the stream, in this pass.
+ * A tail hears of it then. */
+static void starve(struct http_stream *stream)
+{
+    if (stream->wire->running_call(stream) != NULL)
+        rpc_transport_fail(&stream->transport, RPC_RESOURCE_EXHAUSTED,
+                           "the server is short of memory");
+    stream->ops->abort(stream);
 }
 
 void http_commit(struct http_stream *stream, size_t size)
@@ -61,12 +75,29 @@ void http_commit(struct http_stream *stream, size_t size)
     stream->body.end += size;
     stream->conn->queued_bytes += size;
     stream->ops->body_changed(stream);
+    if (stream->is_starved && !stream->is_finished)
+        starve(stream);
 }
 
 void http_end_body(struct http_stream *stream)
 {
     stream->is_body_ended = true;
     stream->ops->body_changed(stream);
+}
+
+struct rpc_head *http_begin_call(struct http_stream *stream)
+{
+    const struct conn *conn = stream->conn;
+    struct rpc_head *head =
+        rpc_transport_begin(&stream->transport, http_worker(stream));
+    struct arena *arena = stream->transport.call->arena;
+    head->peer = arena_strdup(arena, conn->peer);
+    head->peer_key = conn->key;
+    head->roles = conn->roles;
+    head->share = conn->share;
+    if (conn->identity != NULL)
+        head->peer_identity = arena_strdup(arena, conn->identity);
+    return head;
 }
 
 void http_stream_init(struct http_stream *stream, struct conn *conn,

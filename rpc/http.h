@@ -143,6 +143,8 @@ struct http_ops {
     void (*consumed)(struct http_stream *stream, size_t bytes);
     size_t (*header_bytes_max)(const struct http_stream *stream);
     void (*message_received)(struct http_stream *stream);
+    /* Ends it without an answer, soon: there is no memory for one. */
+    void (*abort)(struct http_stream *stream);
 };
 
 /* What waits for the peer: bytes[start..end), charged to the worker's memory
@@ -163,6 +165,7 @@ struct http_stream {
     struct http_body body;
     int64_t progress_us; /* the peer took some of the body, or had none */
     bool is_remote_closed;
+    bool is_starved;    /* its body does not fit the memory budget */
     bool is_responded;  /* response headers are sent */
     bool is_body_ended; /* nothing will be added to the body */
     bool is_finished;   /* the end is sent, or nobody listens any more */
@@ -179,6 +182,9 @@ static inline struct rpc_worker *http_worker(const struct http_stream *stream)
     return stream->conn->net->worker;
 }
 
+/* rpc_transport_begin(), with what the connection knows of its peer. */
+struct rpc_head *http_begin_call(struct http_stream *stream);
+
 /* Response headers, once; without a body they are the last thing. */
 static inline void http_respond(struct http_stream *stream,
                                 const struct http_header *fields, size_t count,
@@ -188,7 +194,8 @@ static inline void http_respond(struct http_stream *stream,
     stream->ops->respond(stream, fields, count, with_body);
 }
 
-/* Room at the end of the body, and what of it was used. */
+/* Room at the end of the body, and what of it was used.  When the memory budget
+ * is spent the stream is reset soon after. */
 uint8_t *http_reserve(struct http_stream *stream, size_t size);
 void http_commit(struct http_stream *stream, size_t size);
 

@@ -37,6 +37,7 @@ static void fill_options(struct rpc_server_options *o)
     default_to(&o->connections_max, 10000);
     default_to(&o->connections_per_ip_max,
                o->proxies > 0 ? o->connections_max : 256);
+    default_to(&o->memory_shares, 8);
     default_to(&o->handshakes_max, 1000);
     default_to(&o->calls_in_flight_max, 10000);
     default_to(&o->drain_ms, 30000);
@@ -154,9 +155,22 @@ static void make_workers(struct rpc_server *server, int count)
                            slowest_pass_seconds, server);
 }
 
+/* A loop that still ran may have posted to one that had stopped, and what runs
+ * now may post again. */
+static void run_last_posts(struct rpc_server *server)
+{
+    bool again = true;
+    while (again) {
+        again = false;
+        for (int i = 0; i < server->worker_count; i++)
+            again |= loop_run_posts(server->workers[i].loop);
+    }
+}
+
 static void free_workers(struct rpc_server *server)
 {
     metrics_forget(server);
+    run_last_posts(server);
     for (int i = 0; i < server->worker_count; i++)
         rpc_worker_finish(&server->workers[i]);
     free(server->workers);

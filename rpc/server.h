@@ -85,7 +85,11 @@ struct rpc_server_options {
     uint32_t proxies;
     uint32_t calls_in_flight_max; /* 10,000: then RESOURCE_EXHAUSTED */
     uint64_t memory_bytes_max;    /* 512 MiB of bodies, queues and arenas */
-    uint32_t drain_ms;            /* 30,000 */
+    /* One address may hold one part in so many of that: 8.  Behind proxies,
+     * where all have one address, and on a Unix socket there is no such part.
+     */
+    uint32_t memory_shares;
+    uint32_t drain_ms; /* 30,000 */
     /* How long the server still takes calls after health has turned
      * NOT_SERVING, so that load balancers look away first; here 0 means not at
      * all. */

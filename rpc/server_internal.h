@@ -3,6 +3,7 @@
 
 #include "rpc/load.h"
 #include "rpc/loop.h"
+#include "rpc/memory_share.h"
 #include "rpc/server.h"
 #include "rpc/transport.h"
 
@@ -44,7 +45,8 @@ struct rpc_worker {
     struct admission *admissions; /* by method_entry.index */
     uint64_t memory_bytes;        /* bodies, queues and arenas of this loop */
     uint64_t memory_bytes_max;
-    struct loop_timer tick; /* once a second; often while draining */
+    struct memory_shares *shares; /* of it, by address */
+    struct loop_timer tick;       /* once a second; often while draining */
     int64_t drain_end_us;
     bool draining;
     bool aborted;  /* the drain's deadline has passed */
@@ -102,8 +104,11 @@ void rpc_worker_drain(struct rpc_worker *worker);
 void rpc_worker_stop(struct rpc_worker *worker);
 void rpc_worker_finish(struct rpc_worker *worker);
 
-/* The memory budget: false when it is spent, and nothing was taken. */
-bool rpc_worker_take_memory(struct rpc_worker *worker, size_t bytes);
-void rpc_worker_give_memory(struct rpc_worker *worker, size_t bytes);
+/* The memory budget: false when it is spent, or the share is (NULL = nobody's),
+ * and nothing was taken. */
+bool rpc_worker_take_memory(struct rpc_worker *worker,
+                            struct memory_share *share, size_t bytes);
+void rpc_worker_give_memory(struct rpc_worker *worker,
+                            struct memory_share *share, size_t bytes);
 
 #endif

@@ -26,6 +26,7 @@ struct rpc_transport {
     bool sends_plain;    /* set by the call: what follows is not compressed */
 };
 
+struct memory_share;
 struct rpc_worker;
 
 /* What a request says before its body.  The transport fills it between begin
@@ -34,9 +35,10 @@ struct rpc_worker;
 struct rpc_head {
     const char *path; /* any bytes; compared, never parsed */
     size_t path_size;
-    int64_t timeout_us;        /* the client's; -1 = it named none */
-    const char *peer;          /* "127.0.0.1:4711" */
-    const char *peer_identity; /* of its certificate, or NULL */
+    int64_t timeout_us;         /* the client's; -1 = it named none */
+    const char *peer;           /* "127.0.0.1:4711" */
+    const char *peer_identity;  /* of its certificate, or NULL */
+    struct memory_share *share; /* that its memory is counted to, or NULL */
     uint64_t peer_key; /* the same for one IPv4 address or one IPv6 /64 */
     uint32_t roles; /* what the connection alone proves; as rpc_caller.roles */
     struct rpc_field *metadata; /* by rpc_transport_add_metadata() */

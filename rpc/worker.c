@@ -32,18 +32,22 @@ struct rpc_worker *rpc_worker_of(struct loop *loop)
     return loop_get(loop, worker_slot);
 }
 
-bool rpc_worker_take_memory(struct rpc_worker *worker, size_t bytes)
+bool rpc_worker_take_memory(struct rpc_worker *worker,
+                            struct memory_share *share, size_t bytes)
 {
-    if (worker->memory_bytes + bytes > worker->memory_bytes_max)
+    if (worker->memory_bytes + bytes > worker->memory_bytes_max ||
+        !memory_share_take(share, bytes))
         return false;
     worker->memory_bytes += bytes;
     return true;
 }
 
-void rpc_worker_give_memory(struct rpc_worker *worker, size_t bytes)
+void rpc_worker_give_memory(struct rpc_worker *worker,
+                            struct memory_share *share, size_t bytes)
 {
     assert(bytes <= worker->memory_bytes);
     worker->memory_bytes -= bytes;
+    memory_share_give(share, bytes);
 }
 
 static uint32_t share_of(uint32_t total, int count)
@@ -66,6 +70,8 @@ void rpc_worker_init(struct rpc_server *server, int index)
         share_of(o->calls_in_flight_max, server->worker_count);
     worker->memory_bytes_max =
         o->memory_bytes_max / (uint64_t)server->worker_count;
+    worker->shares =
+        memory_shares_create(worker->memory_bytes_max / o->memory_shares);
     worker->load = calloc(1, sizeof *worker->load);
     if (worker->load == NULL)
         abort();
@@ -83,6 +89,7 @@ void rpc_worker_finish(struct rpc_worker *worker)
     }
     free(worker->admissions);
     free(worker->load);
+    memory_shares_destroy(worker->shares);
     loop_destroy(worker->loop);
 }
 

@@ -141,6 +141,7 @@ struct rpc_server_options app_server_options(struct app *app)
                                   ? RPC_ADMISSION_OFF
                                   : (uint32_t)config->admission_delay_ms,
         .memory_bytes_max = (uint64_t)config->memory_bytes,
+        .memory_shares = (uint32_t)config->memory_shares,
         /* 0 would mean the default. */
         .drain_ms = config->drain_ms > 0 ? (uint32_t)config->drain_ms : 1,
         .drain_notice_ms = (uint32_t)config->drain_notice_ms,

@@ -296,6 +296,23 @@ static void pings_that_measure_our_data_are_welcome(void **state)
     assert_fine(&c);
 }
 
+/* What we ask is answered without a price, and only that. */
+static void answers_that_were_asked_for_are_free(void **state)
+{
+    (void)state;
+    struct client c = greeted();
+    for (int i = 0; i < 1000; i++) {
+        guard_ping_sent(&c.guard);
+        guard_settings_sent(&c.guard);
+        frame(&c, NGHTTP2_PING, NGHTTP2_FLAG_ACK, 0, 8);
+        frame(&c, NGHTTP2_SETTINGS, NGHTTP2_FLAG_ACK, 0, 0);
+    }
+    assert_null(c.verdict.reason);
+    assert_int_equal(
+        count_until_refused(&c, NGHTTP2_PING, NGHTTP2_FLAG_ACK, 0, 8), 20);
+    assert_refused(&c, NGHTTP2_ENHANCE_YOUR_CALM, "ping_flood");
+}
+
 static void pings_for_data_are_saved_up_to_a_limit(void **state)
 {
     (void)state;
@@ -455,6 +472,7 @@ int main(void)
         cmocka_unit_test(pings_that_come_too_early_are_struck_out),
         cmocka_unit_test(pings_every_ten_seconds_are_welcome),
         cmocka_unit_test(pings_that_measure_our_data_are_welcome),
+        cmocka_unit_test(answers_that_were_asked_for_are_free),
         cmocka_unit_test(pings_for_data_are_saved_up_to_a_limit),
         cmocka_unit_test(sent_data_and_streams_allow_window_updates),
         cmocka_unit_test(small_messages_are_not_tiny_data),

@@ -19,13 +19,22 @@
 
 /* --- sockets --- */
 
-static int connect_tcp(int port)
+static void bind_to(int fd, const char *address)
+{
+    struct sockaddr_in from = {.sin_family = AF_INET};
+    assert_int_equal(inet_pton(AF_INET, address, &from.sin_addr), 1);
+    assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof from), 0);
+}
+
+static int connect_tcp(int port, const char *from)
 {
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(port)};
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     int on = 1;
     assert_true(fd >= 0);
+    if (from != NULL)
+        bind_to(fd, from);
     assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof at), 0);
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     return fd;
@@ -288,8 +297,9 @@ struct client *client_open(struct client_options options)
     assert_non_null(client);
     client->is_open = true;
     client->goaway_code = -1;
-    client->fd = options.unix_path != NULL ? connect_unix(options.unix_path)
-                                           : connect_tcp(options.port);
+    client->fd = options.unix_path != NULL
+                     ? connect_unix(options.unix_path)
+                     : connect_tcp(options.port, options.from);
     if (options.tls)
         client->ssl = start_tls(client->fd, &client->context, &options);
     start_session(client, options);
@@ -396,6 +406,14 @@ void client_send(struct client *client, struct client_response *response,
     send_pending(client);
 }
 
+void client_wait_sent(struct client *client, struct client_response *response)
+{
+    const struct upload *u = (const struct upload *)response;
+    send_pending(client);
+    while (client->is_open && !response->is_closed && u->pending_size > 0)
+        talk_once(client);
+}
+
 void client_reset(struct client *client, struct client_response *response,
                   uint32_t code)
 {
@@ -446,6 +464,23 @@ void client_ping(struct client *client)
     nghttp2_submit_ping(client->session, 0, NULL);
     while (client->is_open && client->pongs < wanted)
         talk_once(client);
+}
+
+uint32_t client_peer_window(const struct client *client)
+{
+    return nghttp2_session_get_remote_settings(
+        client->session, NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE);
+}
+
+void client_wait_window(struct client *client, uint32_t bytes)
+{
+    while (client->is_open && client_peer_window(client) != bytes)
+        talk_once(client);
+}
+
+int client_pings(const struct client *client)
+{
+    return client->pings;
 }
 
 void client_wait_pings(struct client *client, int count)
@@ -539,7 +574,7 @@ struct raw *raw_connect(int port)
 {
     struct raw *raw = calloc(1, sizeof *raw);
     assert_non_null(raw);
-    raw->fd = connect_tcp(port);
+    raw->fd = connect_tcp(port, NULL);
     raw->end.goaway_code = -1;
     nghttp2_hd_deflate_new(&raw->deflater, 4096);
     return raw;

@@ -18,6 +18,7 @@ struct client;
 struct client_options {
     int port;
     const char *unix_path; /* instead of the port */
+    const char *from;      /* an address of the loopback network; or NULL */
     bool tls;
     const char *certificate_path; /* that it shows, with its key; or NULL */
     const char *key_path;
@@ -57,6 +58,8 @@ struct client_response *client_request(struct client *client, const char *path,
                                        bool end_stream);
 void client_send(struct client *client, struct client_response *response,
                  const void *body, size_t size, bool end_stream);
+/* Until the windows have let all of it go. */
+void client_wait_sent(struct client *client, struct client_response *response);
 void client_reset(struct client *client, struct client_response *response,
                   uint32_t code);
 
@@ -76,6 +79,12 @@ void client_wait_closed(struct client *client);
 /* Until a PING is answered: what was sent before has been seen. */
 void client_ping(struct client *client);
 
+/* What the server says that a stream may send ahead. */
+uint32_t client_peer_window(const struct client *client);
+/* Until it says so. */
+void client_wait_window(struct client *client, uint32_t bytes);
+/* PINGs of the server so far. */
+int client_pings(const struct client *client);
 /* Until the server has sent so many PINGs, which are answered. */
 void client_wait_pings(struct client *client, int count);
 
