@@ -70,6 +70,27 @@ static void a_stream_may_pause_between_chunks(void **state)
     finish(t);
 }
 
+/* There is no memory to keep it in until the client has read it. */
+static void an_answer_that_does_not_fit_is_cut_off(void **state)
+{
+    (void)state;
+    fixture *t =
+        wire_start((struct rpc_server_options){.web_origins = "*",
+                                               .memory_bytes_max = 512 * 1024,
+                                               .memory_shares = 1});
+    struct peer *peer = dial(t);
+    ServerStreamRequest req = SERVER_STREAM_REQUEST_INIT;
+    req.count = 1;
+    req.payload_bytes = 600 * 1024;
+    say(peer, WEB_HEAD(TEST_SERVER_STREAM));
+    say_body(peer, framed(t, &req));
+    assert_closed(peer);
+    peer = dial(t);
+    assert_echoes(t, peer, "others are served");
+    hang_up(peer);
+    finish(t);
+}
+
 static void an_idle_connection_is_closed(void **state)
 {
     (void)state;
@@ -174,6 +195,7 @@ int main(void)
         cmocka_unit_test(slow_heads_are_cut_off),
         cmocka_unit_test(a_body_that_was_announced_has_to_come),
         cmocka_unit_test(a_stream_may_pause_between_chunks),
+        cmocka_unit_test(an_answer_that_does_not_fit_is_cut_off),
         cmocka_unit_test(an_idle_connection_is_closed),
         cmocka_unit_test(a_client_that_takes_nothing_is_dropped),
         cmocka_unit_test(a_client_that_leaves_cancels_its_call),
