@@ -60,7 +60,8 @@ add_dependencies(db_tests check_sql)
 # What tests of services stand on: the server in the process, a database.
 add_library(testkit STATIC EXCLUDE_FROM_ALL
   tests/testkit/testkit.c tests/testkit/scratch.c tests/testkit/market.c
-  tests/testkit/mailbox.c)
+  tests/testkit/mailbox.c tests/testkit/deals.c tests/testkit/listings.c
+  tests/testkit/rooms.c)
 target_link_libraries(testkit PRIVATE prbal_warnings
   PUBLIC services prbal_migrations PkgConfig::cmocka)
 foreach(test ${services_tests})

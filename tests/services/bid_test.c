@@ -1,78 +1,9 @@
-#include "prbal/v1/bid.rpc.h"
-#include "prbal/v1/booking.rpc.h"
+/* Bids until one of them is accepted: who makes, sees and changes them. */
 #include "prbal/v1/listing.rpc.h"
+#include "tests/testkit/deals.h"
 #include "tests/testkit/market.h"
-#include "tests/testkit/testkit.h"
-
-#include <stdio.h>
 
 #define BIDS "/prbal.v1.BidService/"
-
-static Money usd(int64_t amount_minor)
-{
-    Money money = MONEY_INIT;
-    money.amount_minor = amount_minor;
-    money.currency = "USD";
-    return money;
-}
-
-static CreateBidRequest bid_request(const char *service_id, Money *amount)
-{
-    CreateBidRequest req = CREATE_BID_REQUEST_INIT;
-    req.service_id = service_id;
-    req.amount = amount;
-    req.message = "I can do this next week.";
-    return req;
-}
-
-static struct rpc_reply try_bid(fixture *t, const struct person *provider,
-                                const char *service_id, int64_t amount_minor)
-{
-    Money amount = usd(amount_minor);
-    CreateBidRequest req = bid_request(service_id, &amount);
-    return call_as(t, provider, BIDS "CreateBid", &req);
-}
-
-static const Bid *bid_on(fixture *t, const struct person *provider,
-                         const char *service_id, int64_t amount_minor)
-{
-    return ANSWER(CreateBidResponse,
-                  try_bid(t, provider, service_id, amount_minor))
-        ->bid;
-}
-
-static struct rpc_reply try_accept(fixture *t, const struct person *who,
-                                   const char *bid_id)
-{
-    AcceptBidRequest req = ACCEPT_BID_REQUEST_INIT;
-    req.bid_id = bid_id;
-    return call_as(t, who, BIDS "AcceptBid", &req);
-}
-
-static struct rpc_reply try_get(fixture *t, const struct person *who,
-                                const char *bid_id)
-{
-    GetBidRequest req = GET_BID_REQUEST_INIT;
-    req.bid_id = bid_id;
-    return call_as(t, who, BIDS "GetBid", &req);
-}
-
-static struct rpc_reply try_reject(fixture *t, const struct person *who,
-                                   const char *bid_id, const char *reason)
-{
-    RejectBidRequest req = REJECT_BID_REQUEST_INIT;
-    req.bid_id = bid_id;
-    req.reason = reason;
-    return call_as(t, who, BIDS "RejectBid", &req);
-}
-
-static struct rpc_reply try_withdraw(fixture *t, const struct person *who,
-                                     const char *bid_id)
-{
-    WithdrawBidRequest req = WITHDRAW_BID_REQUEST_INIT;
-    req.bid_id = bid_id;
-    return call_as(t, who, BIDS "WithdrawBid", &req);
-}
 
 static void a_bid_reaches_the_seeker(void **state)
 {
@@ -118,14 +49,14 @@ static void a_bid_is_seen_by_its_parties_alone(void **state)
     const Bid *bid =
         bid_on(t, &provider, needed_service(t, &seeker, "Fix the roof"), 99900);
 
-    assert_ok(try_get(t, &seeker, bid->bid_id));
-    assert_ok(try_get(t, &provider, bid->bid_id));
-    assert_ok(try_get(t, &admin, bid->bid_id));
-    assert_code(try_get(t, &stranger, bid->bid_id), RPC_NOT_FOUND);
-    assert_code(try_accept(t, &stranger, bid->bid_id), RPC_NOT_FOUND);
-    assert_code(try_reject(t, &stranger, bid->bid_id, ""), RPC_NOT_FOUND);
-    assert_code(try_withdraw(t, &stranger, bid->bid_id), RPC_NOT_FOUND);
-    assert_code(try_get(t, &seeker, NOBODY), RPC_NOT_FOUND);
+    assert_ok(try_get_bid(t, &seeker, bid->bid_id));
+    assert_ok(try_get_bid(t, &provider, bid->bid_id));
+    assert_ok(try_get_bid(t, &admin, bid->bid_id));
+    assert_code(try_get_bid(t, &stranger, bid->bid_id), RPC_NOT_FOUND);
+    assert_code(try_accept_bid(t, &stranger, bid->bid_id), RPC_NOT_FOUND);
+    assert_code(try_reject_bid(t, &stranger, bid->bid_id, ""), RPC_NOT_FOUND);
+    assert_code(try_withdraw_bid(t, &stranger, bid->bid_id), RPC_NOT_FOUND);
+    assert_code(try_get_bid(t, &seeker, NOBODY), RPC_NOT_FOUND);
 }
 
 static void a_second_live_bid_is_refused(void **state)
@@ -143,7 +74,7 @@ static void a_second_live_bid_is_refused(void **state)
                service),
         1);
 
-    assert_ok(try_withdraw(t, &provider, bid->bid_id));
+    assert_ok(try_withdraw_bid(t, &provider, bid->bid_id));
     assert_int_equal(
         number(t, "select bids_count from service where service_id = '%s'",
                service),
@@ -161,7 +92,7 @@ static void a_rejected_provider_cannot_bid_again(void **state)
 
     const Bid *rejected =
         ANSWER(RejectBidResponse,
-               try_reject(t, &seeker, bid->bid_id, "too dear"))
+               try_reject_bid(t, &seeker, bid->bid_id, "too dear"))
             ->bid;
 
     assert_int_equal(rejected->status, BID_STATUS_REJECTED);
@@ -169,7 +100,7 @@ static void a_rejected_provider_cannot_bid_again(void **state)
     assert_non_null(rejected->reject_time);
     assert_reason(try_bid(t, &provider, service, 1000), RPC_ALREADY_EXISTS,
                   "BID_REJECTED_BEFORE");
-    assert_ok(try_reject(t, &seeker, bid->bid_id, "again"));
+    assert_ok(try_reject_bid(t, &seeker, bid->bid_id, "again"));
     assert_string_equal(text(t,
                              "select reject_reason from bid where bid_id = "
                              "'%s'",
@@ -289,171 +220,6 @@ static void only_providers_bid(void **state)
     assert_code(try_bid(t, &pending, service, 1000), RPC_PERMISSION_DENIED);
 }
 
-static void accepting_makes_a_booking_and_ends_the_contest(void **state)
-{
-    fixture *t = *state;
-    struct person seeker = person(t, USER_TYPE_SEEKER);
-    struct person winner = person(t, USER_TYPE_PROVIDER);
-    struct person loser = person(t, USER_TYPE_PROVIDER);
-    const char *service = needed_service(t, &seeker, "Build a shed");
-    const Bid *bid = bid_on(t, &winner, service, 80000);
-    const Bid *rival = bid_on(t, &loser, service, 90000);
-
-    const AcceptBidResponse *res =
-        ANSWER(AcceptBidResponse, try_accept(t, &seeker, bid->bid_id));
-
-    assert_int_equal(res->bid->status, BID_STATUS_ACCEPTED);
-    assert_non_null(res->bid->accept_time);
-    assert_string_equal(res->bid->booking_id, res->booking->booking_id);
-    assert_int_equal(res->booking->status, BOOKING_STATUS_CONFIRMED);
-    assert_int_equal(res->booking->origin, BOOKING_ORIGIN_BID);
-    assert_int_equal(res->booking->payment_policy, PAYMENT_POLICY_OFFLINE);
-    assert_int_equal(res->booking->total_amount->amount_minor, 80000);
-    assert_int_equal(res->booking->platform_fee->amount_minor, 8000);
-    assert_string_equal(res->booking->provider->user_id, winner.user_id);
-    assert_string_equal(text(t,
-                             "select status || ' ' || assigned_to from "
-                             "service where service_id = '%s'",
-                             service),
-                        text(t, "select 'IN_PROGRESS %s'", winner.user_id));
-    const Bid *lost =
-        ANSWER(GetBidResponse, try_get(t, &loser, rival->bid_id))->bid;
-    assert_int_equal(lost->status, BID_STATUS_REJECTED);
-    assert_int_equal(number(t,
-                            "select count(*) from notification where "
-                            "(recipient_id, type) in (('%s', 'BID_ACCEPTED'), "
-                            "('%s', 'BOOKING_CREATED'), "
-                            "('%s', 'BOOKING_CREATED'), "
-                            "('%s', 'BID_REJECTED'))",
-                            winner.user_id, winner.user_id, seeker.user_id,
-                            loser.user_id),
-                     4);
-    assert_int_equal(number(t,
-                            "select count(*) from chat_room where kind = "
-                            "'CONTEXT' and bid_id = '%s'",
-                            bid->bid_id),
-                     1);
-    assert_int_equal(number(t,
-                            "select count(*) from audit_log where action = "
-                            "'bid.accepted' and actor_id = '%s'",
-                            seeker.user_id),
-                     1);
-}
-
-static void both_sides_of_an_accepted_bid_hear_of_their_booking(void **state)
-{
-    fixture *t = *state;
-    struct person seeker = person(t, USER_TYPE_SEEKER);
-    struct person provider = person(t, USER_TYPE_PROVIDER);
-    const Bid *bid =
-        bid_on(t, &provider, needed_service(t, &seeker, "Hang a door"), 5000);
-    assert_ok(try_accept(t, &seeker, bid->bid_id));
-    const struct person *sides[] = {&seeker, &provider, &seeker};
-    for (int i = 0; i < 2; i++) {
-        char want[200];
-        snprintf(want, sizeof want, "You and %s have a booking for Hang a door",
-                 sides[i + 1]->full_name);
-        assert_string_equal(
-            text(t,
-                 "select message from notification where recipient_id = '%s' "
-                 "and sender_id = '%s' and type = 'BOOKING_CREATED'",
-                 sides[i]->user_id, sides[i + 1]->user_id),
-            want);
-    }
-}
-
-static void accepting_twice_answers_the_same_booking(void **state)
-{
-    fixture *t = *state;
-    struct person seeker = person(t, USER_TYPE_SEEKER);
-    struct person provider = person(t, USER_TYPE_PROVIDER);
-    const Bid *bid =
-        bid_on(t, &provider, needed_service(t, &seeker, "Plant a tree"), 5000);
-
-    const AcceptBidResponse *first =
-        ANSWER(AcceptBidResponse, try_accept(t, &seeker, bid->bid_id));
-    const AcceptBidResponse *second =
-        ANSWER(AcceptBidResponse, try_accept(t, &seeker, bid->bid_id));
-
-    assert_string_equal(first->booking->booking_id,
-                        second->booking->booking_id);
-    assert_int_equal(number(t,
-                            "select count(*) from booking where bid_id = '%s'",
-                            bid->bid_id),
-                     1);
-}
-
-static void only_one_bid_of_a_service_is_accepted(void **state)
-{
-    fixture *t = *state;
-    struct person seeker = person(t, USER_TYPE_SEEKER);
-    struct person one = person(t, USER_TYPE_PROVIDER);
-    struct person two = person(t, USER_TYPE_PROVIDER);
-    const char *service = needed_service(t, &seeker, "Tile the bath");
-    const Bid *first = bid_on(t, &one, service, 5000);
-    const Bid *second = bid_on(t, &two, service, 4000);
-
-    assert_ok(try_accept(t, &seeker, first->bid_id));
-    assert_reason(try_accept(t, &seeker, second->bid_id),
-                  RPC_FAILED_PRECONDITION, "WRONG_STATE");
-}
-
-static void the_provider_cannot_accept_the_own_bid(void **state)
-{
-    fixture *t = *state;
-    struct person seeker = person(t, USER_TYPE_SEEKER);
-    struct person provider = person(t, USER_TYPE_BOTH);
-    const Bid *bid = bid_on(t, &provider,
-                            needed_service(t, &seeker, "Sweep the yard"), 5000);
-
-    assert_reason(try_accept(t, &provider, bid->bid_id), RPC_PERMISSION_DENIED,
-                  "NOT_THE_SEEKER");
-    assert_reason(try_reject(t, &provider, bid->bid_id, ""),
-                  RPC_PERMISSION_DENIED, "NOT_THE_SEEKER");
-    struct person both = person(t, USER_TYPE_BOTH);
-    const Bid *other =
-        bid_on(t, &provider, needed_service(t, &both, "Sweep the roof"), 5000);
-    assert_reason(try_withdraw(t, &both, other->bid_id), RPC_PERMISSION_DENIED,
-                  "NOT_THE_PROVIDER");
-}
-
-static void a_provider_is_not_booked_twice_by_bids(void **state)
-{
-    fixture *t = *state;
-    struct person seeker = person(t, USER_TYPE_SEEKER);
-    struct person provider = person(t, USER_TYPE_PROVIDER);
-    Money amount = usd(7000);
-    const char *bids[2];
-    for (int i = 0; i < 2; i++) {
-        CreateBidRequest req =
-            bid_request(needed_service(t, &seeker, "Move the piano"), &amount);
-        req.scheduled_time = in_minutes(t, 24 * 60 + 30 * i);
-        req.duration_minutes = 120;
-        bids[i] = ANSWER(CreateBidResponse,
-                         call_as(t, &provider, BIDS "CreateBid", &req))
-                      ->bid->bid_id;
-    }
-    assert_ok(try_accept(t, &seeker, bids[0]));
-
-    struct rpc_reply refused = try_accept(t, &seeker, bids[1]);
-
-    assert_reason(refused, RPC_ABORTED, "SLOT_TAKEN");
-    const char *next = reply_metadata(t, refused, "next_free_start_1");
-    assert_string_equal(
-        next, text(t,
-                   "select to_char(end_at at time zone 'UTC', "
-                   "'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') from booking where "
-                   "bid_id = '%s'",
-                   bids[0]));
-    /* nothing half-written: the bid waits, the service is open */
-    assert_string_equal(text(t,
-                             "select b.status || ' ' || s.status from bid b "
-                             "join service s using (service_id) where bid_id "
-                             "= '%s'",
-                             bids[1]),
-                        "PENDING OPEN");
-}
-
 static void an_update_keeps_the_old_terms(void **state)
 {
     fixture *t = *state;
@@ -492,7 +258,7 @@ static void an_update_keeps_the_old_terms(void **state)
     assert_field_violation(call_as(t, &provider, BIDS "UpdateBid", &req),
                            "update_mask");
     paths[0] = "amount";
-    assert_ok(try_accept(t, &seeker, bid->bid_id));
+    assert_ok(try_accept_bid(t, &seeker, bid->bid_id));
     assert_reason(call_as(t, &provider, BIDS "UpdateBid", &req),
                   RPC_FAILED_PRECONDITION, "WRONG_STATE");
 }
@@ -540,30 +306,6 @@ static void terms_that_a_bid_needs_cannot_be_emptied(void **state)
 }
 
 /* A start is not dropped in silence. */
-static void a_start_needs_a_bid_that_says_how_long(void **state)
-{
-    fixture *t = *state;
-    struct person seeker = person(t, USER_TYPE_SEEKER);
-    struct person provider = person(t, USER_TYPE_PROVIDER);
-    const Bid *bid =
-        bid_on(t, &provider, needed_service(t, &seeker, "Wax a floor"), 5000);
-    AcceptBidRequest req = ACCEPT_BID_REQUEST_INIT;
-    req.bid_id = bid->bid_id;
-    req.start_time = in_minutes(t, 60);
-    assert_field_violation(call_as(t, &seeker, BIDS "AcceptBid", &req),
-                           "start_time");
-    assert_string_equal(
-        text(t, "select status from bid where bid_id = '%s'", bid->bid_id),
-        "PENDING");
-    sql(t, "update bid set duration_minutes = 90 where bid_id = '%s'",
-        bid->bid_id);
-    const Booking *booking =
-        ANSWER(AcceptBidResponse, call_as(t, &seeker, BIDS "AcceptBid", &req))
-            ->booking;
-    assert_int_equal(booking->end_time->seconds - booking->start_time->seconds,
-                     90 * 60);
-}
-
 static void a_bid_comes_with_its_service(void **state)
 {
     fixture *t = *state;
@@ -572,13 +314,13 @@ static void a_bid_comes_with_its_service(void **state)
     const char *service = needed_service(t, &seeker, "Mend a roof");
     const Bid *bid = bid_on(t, &provider, service, 30000);
     const GetBidResponse *seen =
-        ANSWER(GetBidResponse, try_get(t, &provider, bid->bid_id));
+        ANSWER(GetBidResponse, try_get_bid(t, &provider, bid->bid_id));
     assert_string_equal(seen->service->service_id, service);
     assert_string_equal(seen->service->description, "As the title says.");
 
     sql(t, "update service set is_active = false where service_id = '%s'",
         service);
-    seen = ANSWER(GetBidResponse, try_get(t, &provider, bid->bid_id));
+    seen = ANSWER(GetBidResponse, try_get_bid(t, &provider, bid->bid_id));
     assert_null(seen->service);
     assert_string_equal(seen->bid->bid_id, bid->bid_id);
 }
@@ -604,7 +346,7 @@ static void a_service_tells_each_provider_of_the_own_bid(void **state)
     assert_string_equal(own_bid_on(t, &provider, service), first);
     assert_string_equal(own_bid_on(t, &rival, service), "");
     assert_string_equal(own_bid_on(t, &seeker, service), "");
-    assert_ok(try_withdraw(t, &provider, first));
+    assert_ok(try_withdraw_bid(t, &provider, first));
     assert_string_equal(own_bid_on(t, &provider, service), first);
     const char *second = bid_on(t, &provider, service, 20000)->bid_id;
     assert_string_equal(own_bid_on(t, &provider, service), second);
@@ -755,16 +497,9 @@ TEST_MAIN("bid", TEST(a_bid_reaches_the_seeker),
           TEST(bids_that_cannot_be_are_refused),
           TEST(work_of_a_suspended_seeker_takes_no_bids),
           TEST(malformed_bids_name_the_field), TEST(only_providers_bid),
-          TEST(accepting_makes_a_booking_and_ends_the_contest),
-          TEST(both_sides_of_an_accepted_bid_hear_of_their_booking),
-          TEST(accepting_twice_answers_the_same_booking),
-          TEST(only_one_bid_of_a_service_is_accepted),
-          TEST(the_provider_cannot_accept_the_own_bid),
-          TEST(a_provider_is_not_booked_twice_by_bids),
           TEST(an_update_keeps_the_old_terms),
           TEST(an_update_that_changes_nothing_leaves_no_revision),
           TEST(terms_that_a_bid_needs_cannot_be_emptied),
-          TEST(a_start_needs_a_bid_that_says_how_long),
           TEST(a_bid_comes_with_its_service),
           TEST(a_service_tells_each_provider_of_the_own_bid),
           TEST(the_best_rated_provider_can_come_first),

@@ -1,87 +1,8 @@
-#include "prbal/v1/booking.rpc.h"
 #include "services/app.h"
+#include "tests/testkit/deals.h"
 #include "tests/testkit/market.h"
-#include "tests/testkit/testkit.h"
-
-#include <stdio.h>
 
 #define BOOKINGS "/prbal.v1.BookingService/"
-
-static CreateBookingRequest booking_request(const char *service_id)
-{
-    CreateBookingRequest req = CREATE_BOOKING_REQUEST_INIT;
-    req.service_id = service_id;
-    req.full_name = "Mona Adel";
-    return req;
-}
-
-/* At `start` minutes from now, for `length` minutes. */
-static struct rpc_reply try_book(fixture *t, const struct person *seeker,
-                                 const char *service_id, int64_t start,
-                                 int64_t length)
-{
-    CreateBookingRequest req = booking_request(service_id);
-    if (length != 0) {
-        req.start_time = in_minutes(t, start);
-        req.end_time = in_minutes(t, start + length);
-    }
-    return call_as(t, seeker, BOOKINGS "CreateBooking", &req);
-}
-
-static const Booking *book(fixture *t, const struct person *seeker,
-                           const char *service_id, int64_t start,
-                           int64_t length)
-{
-    return ANSWER(CreateBookingResponse,
-                  try_book(t, seeker, service_id, start, length))
-        ->booking;
-}
-
-static struct rpc_reply try_get(fixture *t, const struct person *who,
-                                const char *booking_id)
-{
-    GetBookingRequest req = GET_BOOKING_REQUEST_INIT;
-    req.booking_id = booking_id;
-    return call_as(t, who, BOOKINGS "GetBooking", &req);
-}
-
-/* The requests of all moves have their booking_id as the only or first field,
- * so one function serves: AcceptBooking, DeclineBooking, StartBooking,
- * CompleteBooking, CancelBooking. */
-static struct rpc_reply try_move(fixture *t, const struct person *who,
-                                 const char *method, const char *booking_id)
-{
-    AcceptBookingRequest accept = ACCEPT_BOOKING_REQUEST_INIT;
-    DeclineBookingRequest decline = DECLINE_BOOKING_REQUEST_INIT;
-    StartBookingRequest start = START_BOOKING_REQUEST_INIT;
-    CompleteBookingRequest complete = COMPLETE_BOOKING_REQUEST_INIT;
-    CancelBookingRequest cancel = CANCEL_BOOKING_REQUEST_INIT;
-    accept.booking_id = decline.booking_id = start.booking_id =
-        complete.booking_id = cancel.booking_id = booking_id;
-    decline.reason = cancel.reason = "no time";
-    complete.note = "all done";
-    const struct {
-        const char *method;
-        const void *request;
-    } moves[] = {
-        {"AcceptBooking", &accept}, {"DeclineBooking", &decline},
-        {"StartBooking", &start},   {"CompleteBooking", &complete},
-        {"CancelBooking", &cancel},
-    };
-    for (size_t i = 0; i < sizeof moves / sizeof *moves; i++)
-        if (strcmp(moves[i].method, method) == 0)
-            return call_as(t, who,
-                           arena_printf(t->arena, BOOKINGS "%s", method),
-                           moves[i].request);
-    fail_msg("no move %s", method);
-    return (struct rpc_reply){0};
-}
-
-static const char *status_of(fixture *t, const char *booking_id)
-{
-    return text(t, "select status from booking where booking_id = '%s'",
-                booking_id);
-}
 
 static void a_direct_booking_waits_for_the_provider(void **state)
 {
@@ -129,10 +50,13 @@ static void a_booking_goes_its_way_to_the_end(void **state)
         {"CompleteBooking", "COMPLETED"},
     };
     for (size_t i = 0; i < 3; i++) {
-        assert_ok(try_move(t, &provider, steps[i].method, booking->booking_id));
-        assert_string_equal(status_of(t, booking->booking_id), steps[i].status);
+        assert_ok(try_move_booking(t, &provider, steps[i].method,
+                                   booking->booking_id));
+        assert_string_equal(booking_status(t, booking->booking_id),
+                            steps[i].status);
         /* again: OK, and nothing happens */
-        assert_ok(try_move(t, &provider, steps[i].method, booking->booking_id));
+        assert_ok(try_move_booking(t, &provider, steps[i].method,
+                                   booking->booking_id));
     }
 
     ListTimelineEventsRequest req = LIST_TIMELINE_EVENTS_REQUEST_INIT;
@@ -183,10 +107,11 @@ static void states_cannot_be_skipped(void **state)
         sql(t, "update booking set status = '%s' where booking_id = '%s'",
             rows[r].status, booking->booking_id);
         for (size_t i = 0; rows[r].refused[i] != NULL; i++)
-            assert_reason(
-                try_move(t, &provider, rows[r].refused[i], booking->booking_id),
-                RPC_FAILED_PRECONDITION, "WRONG_STATE");
-        assert_string_equal(status_of(t, booking->booking_id), rows[r].status);
+            assert_reason(try_move_booking(t, &provider, rows[r].refused[i],
+                                           booking->booking_id),
+                          RPC_FAILED_PRECONDITION, "WRONG_STATE");
+        assert_string_equal(booking_status(t, booking->booking_id),
+                            rows[r].status);
     }
 }
 
@@ -201,15 +126,20 @@ static void only_the_provider_moves_but_either_cancels(void **state)
     const Booking *booking =
         book(t, &seeker, offered_service(t, &provider, "Bicycle repair"), 0, 0);
     for (size_t i = 0; i < 4; i++) {
-        assert_reason(try_move(t, &seeker, moves[i], booking->booking_id),
-                      RPC_PERMISSION_DENIED, "NOT_THE_PROVIDER");
-        assert_code(try_move(t, &stranger, moves[i], booking->booking_id),
-                    RPC_NOT_FOUND);
+        assert_reason(
+            try_move_booking(t, &seeker, moves[i], booking->booking_id),
+            RPC_PERMISSION_DENIED, "NOT_THE_PROVIDER");
+        assert_code(
+            try_move_booking(t, &stranger, moves[i], booking->booking_id),
+            RPC_NOT_FOUND);
     }
-    assert_code(try_move(t, &stranger, "CancelBooking", booking->booking_id),
+    assert_code(
+        try_move_booking(t, &stranger, "CancelBooking", booking->booking_id),
+        RPC_NOT_FOUND);
+    assert_code(try_get_booking(t, &stranger, booking->booking_id),
                 RPC_NOT_FOUND);
-    assert_code(try_get(t, &stranger, booking->booking_id), RPC_NOT_FOUND);
-    assert_ok(try_move(t, &seeker, "CancelBooking", booking->booking_id));
+    assert_ok(
+        try_move_booking(t, &seeker, "CancelBooking", booking->booking_id));
     assert_string_equal(
         text(t,
              "select status || ' ' || cancel_reason || ' ' || cancelled_by "
@@ -226,16 +156,18 @@ static void contact_data_is_shown_once_confirmed(void **state)
     const Booking *booking =
         book(t, &seeker, offered_service(t, &provider, "House painting"), 0, 0);
 
-    assert_null(
-        ANSWER(GetBookingResponse, try_get(t, &seeker, booking->booking_id))
-            ->other_side);
-    assert_ok(try_move(t, &provider, "AcceptBooking", booking->booking_id));
+    assert_null(ANSWER(GetBookingResponse,
+                       try_get_booking(t, &seeker, booking->booking_id))
+                    ->other_side);
+    assert_ok(
+        try_move_booking(t, &provider, "AcceptBooking", booking->booking_id));
+    assert_string_equal(ANSWER(GetBookingResponse,
+                               try_get_booking(t, &seeker, booking->booking_id))
+                            ->other_side->email,
+                        provider.email);
     assert_string_equal(
-        ANSWER(GetBookingResponse, try_get(t, &seeker, booking->booking_id))
-            ->other_side->email,
-        provider.email);
-    assert_string_equal(
-        ANSWER(GetBookingResponse, try_get(t, &provider, booking->booking_id))
+        ANSWER(GetBookingResponse,
+               try_get_booking(t, &provider, booking->booking_id))
             ->other_side->email,
         seeker.email);
 }
@@ -250,11 +182,13 @@ static void a_provider_is_never_booked_twice(void **state)
     /* both may ask while nothing is confirmed */
     const Booking *first = book(t, &one, service, 600, 60);
     const Booking *second = book(t, &two, service, 630, 60);
-    assert_ok(try_move(t, &provider, "AcceptBooking", first->booking_id));
+    assert_ok(
+        try_move_booking(t, &provider, "AcceptBooking", first->booking_id));
 
-    assert_reason(try_move(t, &provider, "AcceptBooking", second->booking_id),
-                  RPC_ABORTED, "SLOT_TAKEN");
-    assert_string_equal(status_of(t, second->booking_id), "PENDING");
+    assert_reason(
+        try_move_booking(t, &provider, "AcceptBooking", second->booking_id),
+        RPC_ABORTED, "SLOT_TAKEN");
+    assert_string_equal(booking_status(t, second->booking_id), "PENDING");
 
     struct rpc_reply refused = try_book(t, &two, service, 590, 30);
     assert_reason(refused, RPC_ABORTED, "SLOT_TAKEN");
@@ -268,8 +202,9 @@ static void a_provider_is_never_booked_twice(void **state)
 
     /* right behind it is free, and so is its time once it is cancelled */
     assert_ok(try_book(t, &two, service, 660, 30));
-    assert_ok(try_move(t, &one, "CancelBooking", first->booking_id));
-    assert_ok(try_move(t, &provider, "AcceptBooking", second->booking_id));
+    assert_ok(try_move_booking(t, &one, "CancelBooking", first->booking_id));
+    assert_ok(
+        try_move_booking(t, &provider, "AcceptBooking", second->booking_id));
 }
 
 static void buffers_keep_time_free(void **state)
@@ -282,7 +217,8 @@ static void buffers_keep_time_free(void **state)
     assert_true(
         app_config_set("booking_buffer_after", "30m", error, sizeof error));
     const Booking *first = book(t, &seeker, service, 600, 60);
-    assert_ok(try_move(t, &provider, "AcceptBooking", first->booking_id));
+    assert_ok(
+        try_move_booking(t, &provider, "AcceptBooking", first->booking_id));
 
     struct rpc_reply soon = try_book(t, &seeker, service, 670, 30);
     struct rpc_reply later = try_book(t, &seeker, service, 690, 30);
@@ -387,9 +323,11 @@ static void a_course_is_completed_without_a_start(void **state)
         book(t, &learner, course(t, &provider, "Bookkeeping for all"), 0, 0);
 
     assert_int_equal(booking->origin, BOOKING_ORIGIN_COURSE);
-    assert_ok(try_move(t, &provider, "AcceptBooking", booking->booking_id));
-    assert_ok(try_move(t, &provider, "CompleteBooking", booking->booking_id));
-    assert_string_equal(status_of(t, booking->booking_id), "COMPLETED");
+    assert_ok(
+        try_move_booking(t, &provider, "AcceptBooking", booking->booking_id));
+    assert_ok(
+        try_move_booking(t, &provider, "CompleteBooking", booking->booking_id));
+    assert_string_equal(booking_status(t, booking->booking_id), "COMPLETED");
 }
 
 static void an_instant_service_confirms_at_once(void **state)
@@ -410,7 +348,7 @@ static void an_instant_service_confirms_at_once(void **state)
 static const GetBookingResponse *get(fixture *t, const struct person *who,
                                      const char *booking_id)
 {
-    return ANSWER(GetBookingResponse, try_get(t, who, booking_id));
+    return ANSWER(GetBookingResponse, try_get_booking(t, who, booking_id));
 }
 
 static void a_booking_comes_with_all_that_its_page_shows(void **state)
@@ -535,7 +473,8 @@ static void a_learner_hears_what_comes_after_the_acceptance(void **state)
     struct person teacher = person(t, USER_TYPE_PROVIDER);
     const Booking *booking =
         book(t, &learner, course(t, &teacher, "Payroll"), 0, 0);
-    assert_ok(try_move(t, &teacher, "AcceptBooking", booking->booking_id));
+    assert_ok(
+        try_move_booking(t, &teacher, "AcceptBooking", booking->booking_id));
     assert_string_equal(
         text(t,
              "select message from notification where recipient_id = '%s' and "
