@@ -21,7 +21,7 @@ endforeach()
 list(APPEND sql_outputs ${sql_c} ${sql_tests_c} ${GEN}/db/migrations.c)
 
 # A build tool: its few allocations live until it ends.
-add_executable(sql2c db/gen/sql2c.c)
+add_executable(sql2c db/gen/sql2c.c db/gen/lexer.c)
 target_link_libraries(sql2c PRIVATE prbal_warnings)
 target_compile_options(sql2c PRIVATE -fno-sanitize=all)
 target_link_options(sql2c PRIVATE -fno-sanitize=all)
