@@ -491,6 +491,20 @@ void rpc_transport_message(struct rpc_transport *transport, const void *bytes,
     receive_single(state, bytes, size);
 }
 
+void rpc_transport_count_received(struct rpc_transport *transport, size_t size)
+{
+    if (transport->call != NULL)
+        call_state_of(transport->call)->wire_bytes_in += size;
+}
+
+void rpc_transport_count_sent(struct rpc_transport *transport, size_t size)
+{
+    if (transport->call != NULL)
+        call_state_of(transport->call)->wire_bytes_out += size;
+    else if (transport->tail != NULL)
+        tail_count_sent(transport->tail, size);
+}
+
 void rpc_transport_half_close(struct rpc_transport *transport)
 {
     if (transport->call == NULL)

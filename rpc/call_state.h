@@ -78,6 +78,7 @@ struct call_state {
     int64_t body_us;    /* the request is complete, or read by the handler */
     int64_t handler_us; /* the handler began; 0 = it did not */
     uint64_t bytes_in, bytes_out;
+    uint64_t wire_bytes_in, wire_bytes_out; /* as the wire counted them */
     uint32_t messages_in, messages_out;
     char request_id[20];
 };
@@ -137,6 +138,8 @@ void tail_lost(struct rpc_tail *tail, rpc_code code, const char *message);
 void tail_drain_all(struct rpc_worker *worker);
 void tail_end_all(struct rpc_worker *worker, rpc_code code,
                   const char *message);
+
+void tail_count_sent(struct rpc_tail *tail, size_t wire_size);
 
 /* For who looks on: the next tail of the worker, and what it is. */
 const struct rpc_tail *tail_next(const struct rpc_tail *tail);

@@ -77,7 +77,7 @@ static void commit(struct rpc_transport *transport, size_t size)
     prefix[3] = (uint8_t)(sent_size >> 8);
     prefix[4] = (uint8_t)sent_size;
     http_commit(&stream->http, sent_size + GRPC_PREFIX_BYTES);
-    http_message_sent(&stream->http);
+    http_message_sent(&stream->http, sent_size);
 }
 
 static size_t queued(const struct rpc_transport *transport)

@@ -263,7 +263,7 @@ static void deliver(struct grpc_stream *stream, const uint8_t *bytes,
                     size_t size)
 {
     stream->prefix_size = 0;
-    http_message_received(&stream->http);
+    http_message_received(&stream->http, size);
     stream->http.transport.was_compressed = stream->prefix[0] == 1;
     if (stream->prefix[0] == 1)
         inflate(stream, bytes, size);

@@ -228,17 +228,22 @@ static inline size_t http_header_bytes_max(const struct http_stream *stream)
     return stream->ops->header_bytes_max(stream);
 }
 
-/* A whole message of the wire arrived: small frames were no attack. */
-static inline void http_message_received(struct http_stream *stream)
+/* A whole message of the wire arrived: small frames were no attack.  Its size
+ * is without framing, before it is inflated. */
+static inline void http_message_received(struct http_stream *stream,
+                                         size_t wire_size)
 {
+    rpc_transport_count_received(&stream->transport, wire_size);
     stream->ops->message_received(stream);
     stream->conn->counts.messages_received++;
     stream->conn->counts.received_us = conn_now_us(stream->conn);
 }
 
-/* A whole message of the wire was committed. */
-static inline void http_message_sent(struct http_stream *stream)
+/* A whole message of the wire was committed, of this size likewise. */
+static inline void http_message_sent(struct http_stream *stream,
+                                     size_t wire_size)
 {
+    rpc_transport_count_sent(&stream->transport, wire_size);
     stream->conn->counts.messages_sent++;
     stream->conn->counts.sent_us = conn_now_us(stream->conn);
 }

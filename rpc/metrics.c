@@ -9,7 +9,7 @@
 #include <string.h>
 #include <uv.h>
 
-typedef enum { COUNTER, GAUGE, HISTOGRAM } family_type;
+typedef enum { COUNTER, GAUGE, DURATIONS, SIZES } family_type;
 
 struct series {
     struct series *next;
@@ -37,10 +37,26 @@ struct shard {
 static const int64_t bounds_us[] = {
     250,    500,    1000,   2500,    5000,    10000,   25000,   50000,
     100000, 250000, 500000, 1000000, 2500000, 5000000, 10000000};
-enum { BOUNDS = sizeof bounds_us / sizeof bounds_us[0] };
+enum { DURATION_BOUNDS = sizeof bounds_us / sizeof bounds_us[0] };
+
+static const int64_t bounds_bytes[] = {256,   1024,   4096,    16384,
+                                       65536, 262144, 1048576, 4194304};
+enum { SIZE_BOUNDS = sizeof bounds_bytes / sizeof bounds_bytes[0] };
 
 /* A histogram's numbers: one for each bound, one beyond, and the sum. */
-enum { BEYOND = BOUNDS, SUM, HISTOGRAM_NUMBERS };
+static const struct scale {
+    const int64_t *bounds;
+    int bound_count;
+    double unit; /* of what is shown */
+} scales[] = {
+    [DURATIONS] = {bounds_us, DURATION_BOUNDS, 1e6},
+    [SIZES] = {bounds_bytes, SIZE_BOUNDS, 1},
+};
+
+static bool is_histogram(family_type type)
+{
+    return type == DURATIONS || type == SIZES;
+}
 
 static uv_mutex_t lock;
 static uv_once_t lock_once = UV_ONCE_INIT;
@@ -122,7 +138,8 @@ static metric register_series(const char *name, const char *help,
         s = s->next;
     if (s == NULL) {
         s = add_series(family, labels);
-        s->number = take_numbers(type == HISTOGRAM ? HISTOGRAM_NUMBERS : 1);
+        s->number =
+            take_numbers(is_histogram(type) ? scales[type].bound_count + 2 : 1);
         s->is_rare = is_rare;
     }
     leave();
@@ -147,7 +164,13 @@ metric metrics_gauge(const char *name, const char *help, const char *labels)
 
 metric metrics_histogram(const char *name, const char *help, const char *labels)
 {
-    return register_series(name, help, labels, HISTOGRAM, true);
+    return register_series(name, help, labels, DURATIONS, true);
+}
+
+metric metrics_size_histogram(const char *name, const char *help,
+                              const char *labels)
+{
+    return register_series(name, help, labels, SIZES, true);
 }
 
 static void register_function(const char *name, const char *help,
@@ -221,13 +244,23 @@ void metrics_add(metric number, int64_t amount)
         memory_order_relaxed);
 }
 
-void metrics_observe_us(metric histogram, int64_t duration_us)
+static void observe(metric histogram, const struct scale *scale, int64_t value)
 {
     int i = 0;
-    while (i < BOUNDS && duration_us > bounds_us[i])
+    while (i < scale->bound_count && value > scale->bounds[i])
         i++;
     metrics_add(histogram + i, 1);
-    metrics_add(histogram + SUM, duration_us);
+    metrics_add(histogram + scale->bound_count + 1, value);
+}
+
+void metrics_observe_us(metric histogram, int64_t duration_us)
+{
+    observe(histogram, &scales[DURATIONS], duration_us);
+}
+
+void metrics_observe_bytes(metric histogram, int64_t bytes)
+{
+    observe(histogram, &scales[SIZES], bytes);
 }
 
 static int64_t sum_of(metric number)
@@ -260,11 +293,11 @@ metric metrics_find(const char *name, const char *labels)
 }
 
 /* The last bucket has no end: its beginning is told. */
-static int64_t quantile_in(const int64_t counts[BEYOND + 1], double rank)
+static int64_t quantile_in(const int64_t counts[DURATION_BOUNDS], double rank)
 {
     int64_t begin_us = 0;
-    for (int i = 0; i < BOUNDS; i++) {
-        if (rank <= (double)counts[i])
+    for (int i = 0; i < DURATION_BOUNDS; i++) {
+        if (counts[i] > 0 && rank <= (double)counts[i])
             return begin_us + (int64_t)((double)(bounds_us[i] - begin_us) *
                                         rank / (double)counts[i]);
         rank -= (double)counts[i];
@@ -273,14 +306,34 @@ static int64_t quantile_in(const int64_t counts[BEYOND + 1], double rank)
     return begin_us;
 }
 
-int64_t metrics_quantile_us(metric histogram, double share)
+int64_t metrics_quantile_us(const metric *histograms, size_t count,
+                            double share)
 {
-    int64_t counts[BEYOND + 1], total = 0;
+    int64_t counts[DURATION_BOUNDS + 1] = {0}, total = 0;
     enter();
-    for (int i = 0; i <= BEYOND; i++)
-        total += counts[i] = sum_of(histogram + i);
+    for (size_t h = 0; h < count; h++)
+        for (int i = 0; i <= DURATION_BOUNDS; i++) {
+            int64_t here = sum_of(histograms[h] + i);
+            counts[i] += here;
+            total += here;
+        }
     leave();
     return total == 0 ? 0 : quantile_in(counts, share * (double)total);
+}
+
+int64_t metrics_duration_count(metric histogram)
+{
+    int64_t total = 0;
+    enter();
+    for (int i = 0; i <= DURATION_BOUNDS; i++)
+        total += sum_of(histogram + i);
+    leave();
+    return total;
+}
+
+int64_t metrics_bytes_sum(metric histogram)
+{
+    return metrics_value(histogram + SIZE_BOUNDS + 1);
 }
 
 /* --- the scrape ----------------------------------------------------------- */
@@ -304,26 +357,30 @@ static void write_bucket(FILE *to, const struct family *f,
 static void write_histogram(FILE *to, const struct family *f,
                             const struct series *s)
 {
+    const struct scale *scale = &scales[f->type];
+    metric beyond = s->number + scale->bound_count;
     int64_t count = 0;
-    for (int i = 0; i < BOUNDS; i++) {
+    for (int i = 0; i < scale->bound_count; i++) {
         char bound[32];
-        snprintf(bound, sizeof bound, "%g", (double)bounds_us[i] / 1e6);
+        snprintf(bound, sizeof bound, "%.10g",
+                 (double)scale->bounds[i] / scale->unit);
         count += sum_of(s->number + i);
         write_bucket(to, f, s, bound, count);
     }
-    count += sum_of(s->number + BEYOND);
+    count += sum_of(beyond);
     write_bucket(to, f, s, "+Inf", count);
     write_name(to, f, "_sum", s);
-    fprintf(to, " %.6f\n", (double)sum_of(s->number + SUM) / 1e6);
+    fprintf(to, " %.*f\n", f->type == DURATIONS ? 6 : 0,
+            (double)sum_of(beyond + 1) / scale->unit);
     write_name(to, f, "_count", s);
     fprintf(to, " %lld\n", (long long)count);
 }
 
 static bool is_empty(const struct family *f, const struct series *s)
 {
-    if (f->type != HISTOGRAM)
+    if (!is_histogram(f->type))
         return sum_of(s->number) == 0;
-    for (int i = 0; i <= BEYOND; i++)
+    for (int i = 0; i <= scales[f->type].bound_count; i++)
         if (sum_of(s->number + i) != 0)
             return false;
     return true;
@@ -339,7 +396,7 @@ static void write_series(FILE *to, const struct family *f,
     }
     if (s->is_rare && is_empty(f, s))
         return;
-    if (f->type == HISTOGRAM) {
+    if (is_histogram(f->type)) {
         write_histogram(to, f, s);
         return;
     }
@@ -349,7 +406,8 @@ static void write_series(FILE *to, const struct family *f,
 
 char *metrics_text(size_t *size)
 {
-    static const char *const types[] = {"counter", "gauge", "histogram"};
+    static const char *const types[] = {"counter", "gauge", "histogram",
+                                        "histogram"};
     char *text = NULL;
     FILE *to = open_memstream(&text, size);
     if (to == NULL)

@@ -4,6 +4,7 @@
 #include "rpc/clock.h"
 #include "rpc/log.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -38,26 +39,84 @@ static void register_numbers(void)
 
 struct method_numbers observe_method(const char *name)
 {
-    struct method_numbers n;
     char labels[256];
     snprintf(labels, sizeof labels, "grpc_method=\"%s\"", name);
-    n.started = metrics_rare_counter("grpc_server_calls_started_total",
-                                     "Calls whose headers have come.", labels);
-    n.duration = metrics_histogram("grpc_server_call_duration_seconds",
-                                   "From the headers to the answer.", labels);
-    for (int code = 0; code < RPC_CODE_COUNT; code++) {
-        snprintf(labels, sizeof labels, "grpc_method=\"%s\",grpc_status=\"%s\"",
-                 name, rpc_code_name((rpc_code)code));
-        n.finished[code] = metrics_rare_counter(
-            "grpc_server_calls_finished_total", "Calls answered.", labels);
-    }
+    struct method_numbers n = {
+        .name = name,
+        .started =
+            metrics_rare_counter("grpc_server_call_started_total",
+                                 "Calls whose headers have come.", labels),
+    };
+    for (int code = 0; code < RPC_CODE_COUNT; code++)
+        n.ended[code].duration = METRIC_UNUSED;
     return n;
 }
 
-static const struct method_numbers *numbers_of(const struct method_entry *entry)
+/* Two threads may come here at once: registering the same again gives the same
+ * numbers. */
+static metric register_ended(const char *name, rpc_code code,
+                             struct ended_numbers *n)
+{
+    char labels[256];
+    snprintf(labels, sizeof labels, "grpc_method=\"%s\",grpc_status=\"%s\"",
+             name, rpc_code_name(code));
+    metric duration =
+        metrics_histogram("grpc_server_call_duration_seconds",
+                          "From the headers to the answer.", labels);
+    n->sent_bytes = metrics_size_histogram(
+        "grpc_server_call_sent_total_compressed_message_size_bytes",
+        "Bytes of a call's response messages on the wire.", labels);
+    n->received_bytes = metrics_size_histogram(
+        "grpc_server_call_rcvd_total_compressed_message_size_bytes",
+        "Bytes of a call's request messages on the wire.", labels);
+    atomic_store_explicit(&n->duration, duration, memory_order_release);
+    return duration;
+}
+
+static void count_ended(struct method_numbers *method, rpc_code code,
+                        const struct observed *o, int64_t duration_us)
+{
+    struct ended_numbers *n = &method->ended[code];
+    metric duration = atomic_load_explicit(&n->duration, memory_order_acquire);
+    if (duration == METRIC_UNUSED)
+        duration = register_ended(method->name, code, n);
+    metrics_observe_us(duration, duration_us);
+    metrics_observe_bytes(
+        atomic_load_explicit(&n->sent_bytes, memory_order_relaxed),
+        (int64_t)o->wire_bytes_out);
+    metrics_observe_bytes(
+        atomic_load_explicit(&n->received_bytes, memory_order_relaxed),
+        (int64_t)o->wire_bytes_in);
+}
+
+void observe_summary(const struct method_numbers *method,
+                     struct method_summary *summary)
+{
+    metric durations[RPC_CODE_COUNT];
+    size_t count = 0;
+    *summary =
+        (struct method_summary){.started = metrics_value(method->started)};
+    for (int code = 0; code < RPC_CODE_COUNT; code++) {
+        const struct ended_numbers *n = &method->ended[code];
+        metric duration = atomic_load(&n->duration);
+        if (duration == METRIC_UNUSED)
+            continue;
+        durations[count++] = duration;
+        summary->finished[code] = metrics_duration_count(duration);
+        summary->sent_bytes += metrics_bytes_sum(n->sent_bytes);
+        summary->received_bytes += metrics_bytes_sum(n->received_bytes);
+    }
+    summary->median_us = metrics_quantile_us(durations, count, 0.5);
+    summary->p95_us = metrics_quantile_us(durations, count, 0.95);
+    summary->p99_us = metrics_quantile_us(durations, count, 0.99);
+}
+
+/* An entry is constant but for numbers that are registered late. */
+static struct method_numbers *numbers_of(const struct method_entry *entry)
 {
     uv_once(&numbers_once, register_numbers);
-    return entry == NULL ? &numbers.other : &entry->numbers;
+    return entry == NULL ? &numbers.other
+                         : &((struct method_entry *)entry)->numbers;
 }
 
 const struct method_numbers *observe_other(void)
@@ -75,13 +134,11 @@ void observe_start(const struct call_state *state)
 
 static void finish(const struct observed *o, rpc_status status)
 {
-    const struct method_numbers *n = numbers_of(o->entry);
     int64_t now_us = clock_monotonic_us();
     unsigned code = (unsigned)status.code < RPC_CODE_COUNT
                         ? (unsigned)status.code
                         : RPC_UNKNOWN;
-    metrics_add(n->finished[code], 1);
-    metrics_observe_us(n->duration, now_us - o->start_us);
+    count_ended(numbers_of(o->entry), (rpc_code)code, o, now_us - o->start_us);
     metrics_add(numbers.bytes_in, (int64_t)o->bytes_in);
     metrics_add(numbers.bytes_out, (int64_t)o->bytes_out);
     metrics_add(numbers.messages_in, o->messages_in);
@@ -101,6 +158,8 @@ static struct observed observed_of(const struct call_state *state)
         .handler_us = state->handler_us,
         .bytes_in = state->bytes_in,
         .bytes_out = state->bytes_out,
+        .wire_bytes_in = state->wire_bytes_in,
+        .wire_bytes_out = state->wire_bytes_out,
         .messages_in = state->messages_in,
         .messages_out = state->messages_out,
     };

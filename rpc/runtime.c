@@ -135,35 +135,37 @@ static void add_pools(struct rpc_call *call, const struct loop_answer *answers,
 /* --- methods -------------------------------------------------------------- */
 
 static void add_statuses(struct arena *arena, ServerMethod *row,
-                         const struct method_numbers *numbers)
+                         const struct method_summary *summary)
 {
     row->finished = arena_array(arena, RPC_CODE_COUNT, sizeof row->finished[0]);
     for (int code = 0; code < RPC_CODE_COUNT; code++) {
-        int64_t count = metrics_value(numbers->finished[code]);
-        if (count == 0)
+        if (summary->finished[code] == 0)
             continue;
         ServerMethodStatus *status = ARENA_NEW(arena, ServerMethodStatus);
         *status = (ServerMethodStatus)SERVER_METHOD_STATUS_INIT;
         status->code = rpc_code_name((rpc_code)code);
-        status->count = count;
+        status->count = summary->finished[code];
         row->finished[row->n_finished++] = status;
     }
 }
 
 static void add_method(struct rpc_call *call, GetServerStateResponse *res,
-                       const char *name, const struct method_numbers *numbers)
+                       const struct method_numbers *numbers)
 {
-    int64_t started = metrics_value(numbers->started);
-    if (started == 0)
+    struct method_summary summary;
+    observe_summary(numbers, &summary);
+    if (summary.started == 0)
         return;
     ServerMethod *row = ARENA_NEW(call->arena, ServerMethod);
     *row = (ServerMethod)SERVER_METHOD_INIT;
-    row->name = name;
-    row->started = started;
-    row->median_us = metrics_quantile_us(numbers->duration, 0.5);
-    row->p95_us = metrics_quantile_us(numbers->duration, 0.95);
-    row->p99_us = metrics_quantile_us(numbers->duration, 0.99);
-    add_statuses(call->arena, row, numbers);
+    row->name = numbers->name;
+    row->started = summary.started;
+    row->median_us = summary.median_us;
+    row->p95_us = summary.p95_us;
+    row->p99_us = summary.p99_us;
+    row->received_bytes = summary.received_bytes;
+    row->sent_bytes = summary.sent_bytes;
+    add_statuses(call->arena, row, &summary);
     res->methods[res->n_methods++] = row;
 }
 
@@ -188,9 +190,9 @@ static void add_methods(struct rpc_call *call, GetServerStateResponse *res)
             const char *path = server->services[i]->methods[j].path;
             const struct method_entry *entry =
                 method_table_find(server->methods, path, strlen(path));
-            add_method(call, res, path + 1, &entry->numbers);
+            add_method(call, res, &entry->numbers);
         }
-    add_method(call, res, "other", observe_other());
+    add_method(call, res, observe_other());
     if (res->n_methods > 1)
         qsort(res->methods, res->n_methods, sizeof res->methods[0], busier);
 }

@@ -256,3 +256,8 @@ const struct observed *tail_observed(const struct rpc_tail *tail)
 {
     return &tail->observed;
 }
+
+void tail_count_sent(struct rpc_tail *tail, size_t wire_size)
+{
+    tail->observed.wire_bytes_out += wire_size;
+}

@@ -105,6 +105,12 @@ size_t rpc_transport_message_bytes_max(const struct rpc_transport *transport);
 void rpc_transport_message(struct rpc_transport *transport, const void *bytes,
                            size_t size, size_t window_bytes);
 
+/* What a message took on the wire, compressed and without framing: one that
+ * arrived, before rpc_transport_message(), and one that was committed.  For the
+ * metrics. */
+void rpc_transport_count_received(struct rpc_transport *transport, size_t size);
+void rpc_transport_count_sent(struct rpc_transport *transport, size_t size);
+
 /* The client will send no more. */
 void rpc_transport_half_close(struct rpc_transport *transport);
 

@@ -101,6 +101,41 @@ static void a_histogram_adds_up_to_its_count(void **state)
     assert_line("wait_seconds_count{m=\"a\"} 4");
 }
 
+static void a_size_histogram_is_shown_in_bytes(void **state)
+{
+    (void)state;
+    metric m = metrics_size_histogram("body_bytes", "Body.", "m=\"a\"");
+    assert_int_equal(lines_that_begin_with("body_bytes"), 0);
+    metrics_observe_bytes(m, 256);
+    metrics_observe_bytes(m, 257);
+    metrics_observe_bytes(m, 5000000);
+    assert_line("# TYPE body_bytes histogram");
+    assert_line("body_bytes_bucket{m=\"a\",le=\"256\"} 1");
+    assert_line("body_bytes_bucket{m=\"a\",le=\"4194304\"} 2");
+    assert_line("body_bytes_bucket{m=\"a\",le=\"+Inf\"} 3");
+    assert_line("body_bytes_sum{m=\"a\"} 5000513");
+    assert_int_equal(metrics_bytes_sum(m), 5000513);
+}
+
+/* 90 within 1 ms to 2.5 ms, 10 beyond all bounds. */
+static void a_quantile_lies_in_its_bucket(void **state)
+{
+    (void)state;
+    metric m[2] = {metrics_histogram("q_seconds", "Q.", "m=\"a\""),
+                   metrics_histogram("q_seconds", "Q.", "m=\"b\"")};
+    assert_int_equal(metrics_quantile_us(m, 2, 0.5), 0);
+    for (int i = 0; i < 90; i++)
+        metrics_observe_us(m[i % 2], 2000);
+    for (int i = 0; i < 10; i++)
+        metrics_observe_us(m[0], 60000000);
+    assert_int_equal(metrics_quantile_us(m, 2, 0.45), 1750);
+    assert_int_equal(metrics_quantile_us(m, 2, 0.9), 2500);
+    assert_int_equal(metrics_quantile_us(m, 2, 0.99), 10000000);
+    assert_int_equal(metrics_duration_count(m[0]), 55);
+    assert_int_equal(metrics_find("q_seconds", "m=\"b\""), m[1]);
+    assert_int_equal(metrics_find("q_seconds", "m=\"c\""), -1);
+}
+
 static double seven(void *argument)
 {
     (void)argument;
@@ -124,6 +159,8 @@ int main(void)
         cmocka_unit_test(the_same_name_and_labels_are_the_same_number),
         cmocka_unit_test(a_rare_counter_is_silent_until_it_counts),
         cmocka_unit_test(a_histogram_adds_up_to_its_count),
+        cmocka_unit_test(a_size_histogram_is_shown_in_bytes),
+        cmocka_unit_test(a_quantile_lies_in_its_bucket),
         cmocka_unit_test(a_gauge_function_is_read_until_it_is_forgotten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,7 +29,7 @@ static double finished(const char *method, const char *code)
 {
     char series[256];
     snprintf(series, sizeof series,
-             "grpc_server_calls_finished_total{grpc_method=\"%s\","
+             "grpc_server_call_duration_seconds_count{grpc_method=\"%s\","
              "grpc_status=\"%s\"}",
              method, code);
     double value = scraped(series);
@@ -44,7 +44,7 @@ static void each_call_counts_once_under_its_method_and_code(void **state)
     here_echo(t, "a");
     here_echo(t, "b");
     assert_true(finished(echo, "OK") == before + 2);
-    assert_true(scraped("grpc_server_call_duration_seconds_count{grpc_method="
+    assert_true(scraped("grpc_server_call_started_total{grpc_method="
                         "\"prbal.test.TestService/Echo\"}") >= 2);
     assert_true(scraped("grpc_server_calls_in_flight") == 0);
 }

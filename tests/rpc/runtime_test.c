@@ -144,6 +144,10 @@ static void methods_are_counted_by_what_they_answered(void **state)
                      1);
     assert_true(echo->median_us > 0 && echo->median_us <= echo->p95_us &&
                 echo->p95_us <= echo->p99_us);
+    /* each "x" is a message of 3 bytes, there and back */
+    assert_int_equal(echo->sent_bytes - (old ? old->sent_bytes : 0), 9);
+    assert_int_equal(echo->received_bytes - (old ? old->received_bytes : 0),
+                     10);
     assert_int_equal(
         finished_with(method_of(after, "other"), "UNIMPLEMENTED") -
             finished_with(method_of(before, "other"), "UNIMPLEMENTED"),
