@@ -35,12 +35,17 @@ static bool is_own(const file *f)
            strncmp(f->package, "prbal.", 6) == 0;
 }
 
-static void clear_optional(message *m)
+/* protoc-c's own initialisers name deprecated fields, of which clang warns in
+ * whoever uses them. */
+static void clear_marks(message *m)
 {
-    for (size_t i = 0; i < m->n_field; i++)
+    for (size_t i = 0; i < m->n_field; i++) {
         m->field[i]->has_proto3_optional = false;
+        if (m->field[i]->options != NULL)
+            m->field[i]->options->has_deprecated = false;
+    }
     for (size_t i = 0; i < m->n_nested_type; i++)
-        clear_optional(m->nested_type[i]);
+        clear_marks(m->nested_type[i]);
     m->n_extension = 0;
 }
 
@@ -139,7 +144,7 @@ static void set_c_options(file *f)
 static void prepare(const file_set *set, file *f)
 {
     for (size_t i = 0; i < f->n_message_type; i++)
-        clear_optional(f->message_type[i]);
+        clear_marks(f->message_type[i]);
     f->n_service = 0;
     f->n_extension = 0;
     drop_unused_imports(set, f);
