@@ -484,7 +484,8 @@ ProtobufCMessage *codec_decode(struct arena *arena,
     d.depth = 0;
     d.error = error;
     d.message = NULL;
-    d.in = (struct cursor){bytes, (const uint8_t *)bytes + size};
+    const uint8_t *start = size == 0 ? (const uint8_t *)"" : bytes;
+    d.in = (struct cursor){start, start + size};
     codec_memory_init(&d.memory, arena, size);
 
     ProtobufCMessage *message = codec_new(arena, type);
