@@ -69,5 +69,6 @@ bool base64_decode(void *bytes, size_t *count, const char *text, size_t size,
         }
     }
     *count = (size_t)(out - (uint8_t *)bytes);
-    return bit_count < 6 && (bits & ((1u << bit_count) - 1)) == 0;
+    bool is_clean = (bits & ((1u << bit_count) - 1)) == 0;
+    return bit_count < 6 && (is_clean || read == BASE64_EITHER);
 }

@@ -13,7 +13,8 @@ void base64_encode(char *text, const void *bytes, size_t size);
 enum base64_alphabet { BASE64_STANDARD, BASE64_EITHER };
 
 /* Read with padding or without.  `bytes` has room for size * 3 / 4, and may be
- * `text` itself.  Fails on any other character, and on bits left over. */
+ * `text` itself.  Fails on any other character.  Bits left over at the end must
+ * be zero in the standard alphabet; where both are read, they are dropped. */
 bool base64_decode(void *bytes, size_t *count, const char *text, size_t size,
                    enum base64_alphabet read);
 

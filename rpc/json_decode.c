@@ -8,6 +8,7 @@
  *   ^         ^              ^          scan.at
  *   object    list           object = top      -> items[1].price: ... */
 #include "rpc/codec.h"
+#include "rpc/json_keys.h"
 #include "rpc/json_reader.h"
 
 #include <google/protobuf/any.pb-c.h>
@@ -32,7 +33,7 @@ static ProtobufCMessage *take_message(struct json_reader *r,
 {
     ProtobufCMessage *message = json_take(r, table->type->sizeof_message);
     if (message != NULL)
-        table->type->message_init(message);
+        codec_init(table->type, message);
     return message;
 }
 
@@ -464,16 +465,51 @@ static bool step_list(struct json_reader *r, struct json_frame *frame)
            read_value(r, frame->table, frame->field, element, frame->depth);
 }
 
+/* A table with room for more entries; those before `last` differ. */
+static bool grow_table(struct json_reader *r, struct json_frame *frame,
+                       json_entries entries, size_t last)
+{
+    size_t slot_count = json_keys_slots(2 * last);
+    frame->slots = json_take(r, slot_count * sizeof *frame->slots);
+    if (frame->slots == NULL)
+        return false;
+    frame->slot_count = slot_count;
+    for (size_t i = 0; i < last; i++)
+        json_keys_insert(frame->slots, slot_count, entries, i);
+    return true;
+}
+
+/* Whether the last entry repeats the key of another; false when memory ran
+ * out. */
+static bool find_again(struct json_reader *r, struct json_frame *frame,
+                       bool *again)
+{
+    const field_type *field = &frame->table->type->fields[frame->field];
+    json_entries entries = *json_array_of(frame->message, field);
+    size_t last = *json_count_of(frame->message, field) - 1;
+    *again = false;
+    if (last < JSON_KEYS_FEW) {
+        for (size_t i = 0; i < last && !*again; i++)
+            *again = json_keys_are_same(entries, i, last);
+        return true;
+    }
+    if (2 * (last + 1) > frame->slot_count &&
+        !grow_table(r, frame, entries, last))
+        return false;
+    *again = !json_keys_insert(frame->slots, frame->slot_count, entries, last);
+    return true;
+}
+
 static bool read_entry_key(struct json_reader *r, struct json_frame *frame,
                            ProtobufCMessage *entry)
 {
     const field_type *key = &entry->descriptor->fields[0];
     if (!json_read_key(r, key, &frame->key, (char *)entry + key->offset))
         return false;
-    enum json_key verdict = json_check_key(r, frame);
-    return verdict == JSON_KEY_NEW ||
-           (verdict == JSON_KEY_AGAIN &&
-            json_fail(r, frame->key.raw - 1, "comes twice"));
+    bool again;
+    if (!find_again(r, frame, &again))
+        return false;
+    return !again || json_fail(r, frame->key.raw - 1, "comes twice");
 }
 
 static bool step_map(struct json_reader *r, struct json_frame *frame)

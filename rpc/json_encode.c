@@ -4,6 +4,7 @@
  * the arena.  Names come from the tables with their quotes and colon, so a
  * field costs one copy. */
 #include "rpc/codec.h"
+#include "rpc/json_keys.h"
 #include "rpc/json_number.h"
 #include "rpc/json_time.h"
 #include "rpc/json_types.h"
@@ -35,6 +36,7 @@ struct frame {
     const ProtobufCMessage *message;
     const struct json_message *table;
     size_t field, at;
+    const bool *is_old; /* of a large map: entries whose key comes again */
 };
 
 struct encoder {
@@ -480,27 +482,49 @@ static bool step_object(struct encoder *e, struct frame *frame)
     return write_field(e, frame, frame->at++);
 }
 
-/* The member or entry that comes next; false at the end. */
-static bool next_element(struct frame *frame, const ProtobufCMessage **element)
+static json_entries members_of(const struct frame *frame, size_t *count)
 {
     const field_type *field = &frame->table->type->fields[frame->field];
     const char *base = (const char *)frame->message;
-    if (frame->at == *(const size_t *)(base + field->quantifier_offset))
-        return false;
-    ProtobufCMessage *const *array =
-        *(ProtobufCMessage *const *const *)(base + field->offset);
-    *element = array[frame->at++];
-    return true;
+    *count = *(const size_t *)(base + field->quantifier_offset);
+    return *(const json_entries *)(base + field->offset);
 }
 
 static bool step_list(struct encoder *e, struct frame *frame)
 {
-    const ProtobufCMessage *element;
-    if (!next_element(frame, &element))
+    size_t count;
+    json_entries members = members_of(frame, &count);
+    if (frame->at == count)
         return pop(e, ']');
     separate(e, frame);
-    return write_message(e, frame->table->fields[frame->field].message, element,
-                         frame->depth + 1);
+    return write_message(e, frame->table->fields[frame->field].message,
+                         members[frame->at++], frame->depth + 1);
+}
+
+/* From the end: of entries with one key the last counts. */
+static const bool *mark_old(struct encoder *e, json_entries entries,
+                            size_t count)
+{
+    size_t slot_count = json_keys_slots(count);
+    uint32_t *slots = arena_array(e->arena, slot_count, sizeof *slots);
+    bool *is_old = arena_array(e->arena, count, sizeof *is_old);
+    for (size_t i = count; i-- > 0;)
+        is_old[i] = !json_keys_insert(slots, slot_count, entries, i);
+    return is_old;
+}
+
+static bool is_old(struct encoder *e, struct frame *frame, json_entries entries,
+                   size_t count)
+{
+    if (count > JSON_KEYS_FEW) {
+        if (frame->is_old == NULL)
+            frame->is_old = mark_old(e, entries, count);
+        return frame->is_old[frame->at];
+    }
+    for (size_t i = frame->at + 1; i < count; i++)
+        if (json_keys_are_same(entries, frame->at, i))
+            return true;
+    return false;
 }
 
 /* Keys are strings, whatever their type. */
@@ -524,9 +548,13 @@ static bool step_map(struct encoder *e, struct frame *frame)
     const struct json_message *inner =
         frame->table->fields[frame->field].message;
     const field_type *fields = inner->type->fields;
-    const ProtobufCMessage *entry;
-    if (!next_element(frame, &entry))
+    size_t count;
+    json_entries entries = members_of(frame, &count);
+    while (frame->at < count && is_old(e, frame, entries, count))
+        frame->at++;
+    if (frame->at == count)
         return pop(e, '}');
+    const ProtobufCMessage *entry = entries[frame->at++];
     if (entry == NULL)
         entry = codec_new(e->arena, inner->type);
     separate(e, frame);

@@ -175,12 +175,66 @@ static size_t put_whole(char *to, double value)
     return json_put_signed(to, (int64_t)value);
 }
 
-/* A decimal of DBL_DIG digits survives the way there and back, so if a shorter
- * one is read as this number, "%.15g" shows it; subnormal numbers have fewer
- * digits.  17 always do. */
-size_t json_put_double(char *to, double value)
+/* The decimal of DBL_DIG digits nearest to the value, when it is read as that:
+ * by exact numbers, as json_number_double() does.  There is at most one such
+ * decimal, and rounding finds it: value x 10^k is off by less than 1/8. */
+static bool find_decimal(double value, struct decimal *decimal)
+{
+    /* So that k is among the exact powers, even when log10() is rounded. */
+    if (!(value >= 1e-7 && value < 1e14))
+        return false;
+    int k = DBL_DIG - 1 - (int)floor(log10(value));
+    uint64_t digits = (uint64_t)llrint(value * tens[k]);
+    if (digits == 0 || (double)digits / tens[k] != value)
+        return false;
+    for (; digits % 10 == 0; digits /= 10)
+        k--;
+    decimal->count = (int)json_put_unsigned(decimal->digits, digits);
+    decimal->exponent = decimal->count - 1 - k;
+    return true;
+}
+
+static bool reads_as(const char *text, double value, bool is_float)
+{
+    return is_float ? strtof(text, NULL) == (float)value
+                    : strtod(text, NULL) == value;
+}
+
+/* Below a power of two numbers lie closer together than above it: the decimal
+ * that is read as the power may not be the nearest, but the next. */
+static bool next_reads_as(char *text, double value, bool is_float)
+{
+    int exponent;
+    char *last = strchr(text, 'e') - 1;
+    if (frexp(value, &exponent) != 0.5 || *last == '9' || *last == '.')
+        return false;
+    ++*last;
+    if (reads_as(text, value, is_float))
+        return true;
+    --*last;
+    return false;
+}
+
+/* The first of these precisions that is read as the value; the last always is.
+ */
+static void try_decimals(double value, bool is_float, int precision, int last,
+                         struct decimal *decimal)
 {
     char text[JSON_NUMBER_MAX];
+    for (;; precision++) {
+        snprintf(text, sizeof text, "%.*e", precision - 1, value);
+        if (precision == last || reads_as(text, value, is_float) ||
+            next_reads_as(text, value, is_float))
+            break;
+    }
+    read_decimal(text, decimal);
+}
+
+/* A decimal of DBL_DIG digits survives the way there and back, so if a shorter
+ * one is read as this number, that many digits show it; subnormal numbers have
+ * fewer.  DBL_DECIMAL_DIG always do. */
+size_t json_put_double(char *to, double value)
+{
     struct decimal decimal;
     size_t whole = put_whole(to, value);
     if (whole > 0)
@@ -188,28 +242,22 @@ size_t json_put_double(char *to, double value)
     size_t sign = signbit(value) != 0;
     *to = '-';
     value = fabs(value);
-    int precision = value < DBL_MIN ? 1 : DBL_DIG;
-    do
-        snprintf(text, sizeof text, "%.*e", precision - 1, value);
-    while (strtod(text, NULL) != value && ++precision <= DBL_DECIMAL_DIG);
-    read_decimal(text, &decimal);
+    if (!find_decimal(value, &decimal))
+        try_decimals(value, false, value < DBL_MIN ? 1 : DBL_DIG,
+                     DBL_DECIMAL_DIG, &decimal);
     return sign + put_decimal(to + sign, &decimal);
 }
 
 size_t json_put_float(char *to, float value)
 {
-    char text[JSON_NUMBER_MAX];
     struct decimal decimal;
-    size_t whole = put_whole(to, (double)value);
-    if (whole > 0 && fabsf(value) < 16777216) /* 2^24 */
+    size_t whole = fabsf(value) < 16777216 ? put_whole(to, (double)value) : 0;
+    if (whole > 0)
         return whole;
     size_t sign = signbit(value) != 0;
     *to = '-';
     value = fabsf(value);
-    int precision = value < FLT_MIN ? 1 : FLT_DIG;
-    do
-        snprintf(text, sizeof text, "%.*e", precision - 1, (double)value);
-    while (strtof(text, NULL) != value && ++precision <= FLT_DECIMAL_DIG);
-    read_decimal(text, &decimal);
+    try_decimals((double)value, true, value < FLT_MIN ? 1 : FLT_DIG,
+                 FLT_DECIMAL_DIG, &decimal);
     return sign + put_decimal(to + sign, &decimal);
 }

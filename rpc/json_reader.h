@@ -79,11 +79,6 @@ bool json_read_text_message(struct json_reader *reader,
                             const struct json_message *table,
                             ProtobufCMessage *message);
 
-/* Whether the last entry of the map repeats the key of another. */
-enum json_key { JSON_KEY_NEW, JSON_KEY_AGAIN, JSON_KEY_TOO_MUCH };
-enum json_key json_check_key(struct json_reader *reader,
-                             struct json_frame *frame);
-
 /* The array of a repeated field. */
 static inline void **json_array_of(const ProtobufCMessage *message,
                                    const field_type *field)

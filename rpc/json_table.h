@@ -32,7 +32,6 @@ struct json_field {
 /* A name that the parser knows. */
 struct json_name {
     const char *name;
-    uint16_t size;
     uint16_t field; /* index into the fields */
 };
 
@@ -40,9 +39,12 @@ struct json_message {
     const ProtobufCMessageDescriptor *type;
     const struct json_field *fields; /* one for each of type->fields */
     /* JSON names and names of the .proto, each once: shorter ones first, and
-     * by bytes among those of one length. */
+     * by bytes among those of one length.  Those of a length begin at
+     * by_size[length] and end where those of the next begin; no name is longer
+     * than size_max. */
     const struct json_name *names;
-    size_t name_count;
+    const uint16_t *by_size;
+    uint16_t size_max;
     enum json_kind kind;
 };
 

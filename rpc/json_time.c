@@ -121,7 +121,7 @@ bool json_duration_read(const char *from, size_t size, int64_t *seconds,
             return false;
     }
     if (!take_fraction(&text, nanos) || !take(&text, 's') ||
-        text.at != text.end || (*seconds == duration_max_s && *nanos > 0))
+        text.at != text.end)
         return false;
     *seconds = is_negative ? -*seconds : *seconds;
     *nanos = is_negative ? -*nanos : *nanos;
@@ -177,8 +177,7 @@ size_t json_duration_write(char *to, int64_t seconds, int32_t nanos)
     bool is_negative = seconds < 0 || nanos < 0;
     if (seconds < -duration_max_s || seconds > duration_max_s ||
         nanos < -NANOS_MAX || nanos > NANOS_MAX || (seconds > 0 && nanos < 0) ||
-        (seconds < 0 && nanos > 0) ||
-        (llabs(seconds) == duration_max_s && nanos != 0))
+        (seconds < 0 && nanos > 0))
         return 0;
     int size = sprintf(to, "%s%" PRId64, is_negative ? "-" : "",
                        (int64_t)llabs(seconds));

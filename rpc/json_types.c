@@ -55,12 +55,13 @@ int json_field_named(const struct json_message *message, const char *name,
             memcmp(field->label + 1, name, size) == 0)
             return (int)guess;
     }
-    size_t low = 0, high = message->name_count;
+    if (size > message->size_max)
+        return -1;
+    size_t low = message->by_size[size], high = message->by_size[size + 1];
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         const struct json_name *at = &message->names[middle];
-        int order = size != at->size ? (size < at->size ? -1 : 1)
-                                     : memcmp(name, at->name, size);
+        int order = memcmp(name, at->name, size);
         if (order == 0)
             return at->field;
         if (order < 0)

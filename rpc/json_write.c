@@ -23,11 +23,6 @@ char *json_out_reserve(struct json_out *out, size_t size)
     return out->text + out->size;
 }
 
-size_t json_plain_size(const char *text, size_t size)
-{
-    return (size_t)(json_pass_plain(text, text + size, &(uint64_t){0}) - text);
-}
-
 size_t json_escape(char *to, char c)
 {
     static const char hex[] = "0123456789abcdef";

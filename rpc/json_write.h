@@ -32,11 +32,8 @@ static inline void json_put(struct json_out *out, const char *text, size_t size)
  * the text is not UTF-8. */
 bool json_put_string(struct json_out *out, const char *text, size_t size);
 
-/* Bytes of `text` up to the first that has to be escaped: a quote, a backslash,
- * a control character. */
-size_t json_plain_size(const char *text, size_t size);
-
-/* One such character; `to` has room for JSON_ESCAPE_MAX.  Returns the size. */
+/* One character of ASCII that cannot stand in a string as it is; `to` has room
+ * for JSON_ESCAPE_MAX.  Returns the size. */
 enum { JSON_ESCAPE_MAX = 6 };
 size_t json_escape(char *to, char c);
 

@@ -1,5 +1,8 @@
 #include "rpc/log_line.h"
 
+#include "rpc/json_number.h"
+#include "rpc/json_write.h"
+
 #include <string.h>
 #include <time.h>
 
@@ -16,13 +19,7 @@ static void put_literal(struct log_batch *batch, const char *text)
 
 static void put_number(struct log_batch *batch, uint64_t number)
 {
-    char digits[20];
-    size_t at = sizeof digits;
-    do {
-        digits[--at] = (char)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
-    put(batch, digits + at, sizeof digits - at);
+    batch->size += json_put_unsigned(batch->bytes + batch->size, number);
 }
 
 /* The length of a valid UTF-8 character that begins here, or 0. */
@@ -48,7 +45,6 @@ static bool is_plain(unsigned char c)
 /* One character that is not plain; returns its size in the text. */
 static size_t put_escaped(struct log_batch *batch, const unsigned char *at)
 {
-    static const char hex[] = "0123456789abcdef";
     size_t size = character_size(at);
     if (size == 0) {
         put_literal(batch, "\\ufffd");
@@ -56,11 +52,8 @@ static size_t put_escaped(struct log_batch *batch, const unsigned char *at)
     }
     if (size > 1) {
         put(batch, (const char *)at, size);
-    } else if (*at == '"' || *at == '\\') {
-        put(batch, (const char[]){'\\', (char)*at}, 2);
     } else {
-        put_literal(batch, "\\u00");
-        put(batch, (const char[]){hex[*at >> 4], hex[*at & 15]}, 2);
+        batch->size += json_escape(batch->bytes + batch->size, (char)*at);
     }
     return size;
 }

@@ -152,6 +152,22 @@ static void emit_fields(struct gen *gen, FILE *out, const struct message_at *at,
     fprintf(out, "};\n");
 }
 
+static void emit_names(FILE *out, const char *table, const struct name *names,
+                       size_t count)
+{
+    fprintf(out, "static const struct json_name %s_names[] = {\n", table);
+    for (size_t i = 0; i < count; i++)
+        fprintf(out, "    {\"%s\", %zu},\n", names[i].text, names[i].field);
+    size_t size_max = strlen(names[count - 1].text);
+    fprintf(out, "};\nstatic const uint16_t %s_sizes[] = {", table);
+    for (size_t size = 0, at = 0; size <= size_max + 1; size++) {
+        while (at < count && strlen(names[at].text) < size)
+            at++;
+        fprintf(out, "%s%zu", size == 0 ? "" : ", ", at);
+    }
+    fprintf(out, "};\n");
+}
+
 static void emit_message(struct gen *gen, FILE *out,
                          const struct message_at *at)
 {
@@ -163,20 +179,21 @@ static void emit_message(struct gen *gen, FILE *out,
     struct name *names = sorted_names(gen, at, fields, &count);
     if (count == 0) {
         fprintf(out,
-                "\nconst struct json_message %s = {\n"
-                "    &%s__descriptor, NULL, NULL, 0, JSON_KIND_%s};\n",
-                table, type, kind_of(at));
+                "\nstatic const uint16_t %s_sizes[] = {0, 0};\n"
+                "const struct json_message %s = {\n"
+                "    &%s__descriptor, NULL, NULL, %s_sizes, 0, "
+                "JSON_KIND_%s};\n",
+                table, table, type, table, kind_of(at));
         return;
     }
     emit_fields(gen, out, at, fields);
-    fprintf(out, "static const struct json_name %s_names[] = {\n", table);
-    for (size_t i = 0; i < count; i++)
-        fprintf(out, "    {\"%s\", %zu, %zu},\n", names[i].text,
-                strlen(names[i].text), names[i].field);
+    emit_names(out, table, names, count);
     fprintf(out,
-            "};\nconst struct json_message %s = {\n"
-            "    &%s__descriptor, %s_fields, %s_names, %zu, JSON_KIND_%s};\n",
-            table, type, table, table, count, kind_of(at));
+            "const struct json_message %s = {\n"
+            "    &%s__descriptor, %s_fields, %s_names, %s_sizes, %zu, "
+            "JSON_KIND_%s};\n",
+            table, type, table, table, table, strlen(names[count - 1].text),
+            kind_of(at));
 }
 
 /* Messages refer to each other in circles, and to those of other files. */
