@@ -23,7 +23,8 @@ struct codec_error {
 };
 
 /* A message in `arena`, or NULL with `error` filled.  Strings and bytes are
- * copied into the arena: `bytes` may go, and may be NULL when there are none. */
+ * copied into the arena: `bytes` may go.  They may be NULL when there are none.
+ */
 ProtobufCMessage *codec_decode(struct arena *arena,
                                const ProtobufCMessageDescriptor *type,
                                const void *bytes, size_t size,
