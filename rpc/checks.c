@@ -317,8 +317,7 @@ static const char *check_pattern(struct arena *arena,
 {
     if (is_unreadable(check, field, value))
         return "must be UTF-8, to be matched with a pattern";
-    if (regex_matches(&check->a.pattern->regex, arena, value->text,
-                      value->size))
+    if (regex_matches(&check->a.pattern->regex, value->text, value->size))
         return NULL;
     return arena_printf(arena, "must match %s", check->a.pattern->text);
 }

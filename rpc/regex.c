@@ -7,14 +7,16 @@
 /* The threads that are at one place of the text: which ops they wait at, each
  * once.  `member` is true for ops that were reached, also in passing. */
 struct threads {
-    uint16_t *ops;
+    uint16_t ops[REGEX_OPS_MAX];
     size_t count;
-    bool *member;
+    bool member[REGEX_OPS_MAX];
 };
 
 struct machine {
     const struct regex *regex;
-    uint16_t *stack; /* ops still to follow; each is pushed once a place */
+    uint16_t stack[REGEX_OPS_MAX]; /* ops still to follow; each is pushed once
+                                      a place */
+    struct threads threads[2];     /* at this place of the text, and the next */
     bool at_start;
     bool at_end;
     bool matched;
@@ -104,42 +106,36 @@ static void clear(struct threads *threads, size_t op_count)
     memset(threads->member, 0, op_count);
 }
 
-static struct threads threads_new(struct arena *arena, size_t op_count)
+bool regex_matches(const struct regex *regex, const char *text, size_t size)
 {
-    return (struct threads){
-        .ops = arena_array(arena, op_count, sizeof(uint16_t)),
-        .member = arena_array(arena, op_count, sizeof(bool)),
-    };
-}
-
-bool regex_matches(const struct regex *regex, struct arena *arena,
-                   const char *text, size_t size)
-{
-    struct threads now = threads_new(arena, regex->count);
-    struct threads next = threads_new(arena, regex->count);
-    struct machine m = {.regex = regex};
-    m.stack = arena_array(arena, regex->count, sizeof(uint16_t));
+    /* Some 16 KiB, too much for a coroutine's stack; nothing suspends in here.
+     * From the call's arena it would add up: a list has an item a byte. */
+    static _Thread_local struct machine m;
+    struct threads *now = &m.threads[0], *next = &m.threads[1];
     bool anchored = regex->ops[0].kind == REGEX_START;
 
+    m.regex = regex;
+    m.matched = false;
     m.at_start = true;
     m.at_end = size == 0;
-    follow(&m, &now, 0);
+    clear(now, regex->count);
+    follow(&m, now, 0);
     for (size_t at = 0; at < size && !m.matched;) {
         int32_t code_point;
         at += read_code_point(text + at, &code_point);
         m.at_start = false;
         m.at_end = at >= size;
-        clear(&next, regex->count);
-        for (size_t i = 0; i < now.count; i++) {
-            size_t go_on = (size_t)now.ops[i] + 1;
-            if (takes(&regex->ops[now.ops[i]], code_point, &go_on))
-                follow(&m, &next, go_on);
+        clear(next, regex->count);
+        for (size_t i = 0; i < now->count; i++) {
+            size_t go_on = (size_t)now->ops[i] + 1;
+            if (takes(&regex->ops[now->ops[i]], code_point, &go_on))
+                follow(&m, next, go_on);
         }
         if (!anchored)
-            follow(&m, &next, 0); /* a match may start here, too */
-        else if (next.count == 0)
+            follow(&m, next, 0); /* a match may start here, too */
+        else if (next->count == 0)
             break;
-        struct threads done = now;
+        struct threads *done = now;
         now = next;
         next = done;
     }

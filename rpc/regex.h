@@ -49,8 +49,7 @@ const struct regex *regex_compile(struct arena *arena, const char *pattern,
                                   const char **problem);
 
 /* True when the pattern matches somewhere in `text`, which must be well-formed
- * UTF-8.  Takes some 10 bytes an op from `arena` meanwhile. */
-bool regex_matches(const struct regex *regex, struct arena *arena,
-                   const char *text, size_t size);
+ * UTF-8.  Takes no memory. */
+bool regex_matches(const struct regex *regex, const char *text, size_t size);
 
 #endif

@@ -22,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     const uint8_t *text = end + 1;
     size_t left = size - (size_t)(text - bytes);
     if (regex != NULL && (left == 0 || utf8_is_text(text, left)))
-        regex_matches(regex, arena, (const char *)text, left);
+        regex_matches(regex, (const char *)text, left);
     arena_destroy(arena);
     return 0;
 }

@@ -256,6 +256,22 @@ static void what_is_sent_with_presence_is_checked_when_it_is_zero(void **state)
                 "string.uuid_empty", "maybe");
 }
 
+/* A list can have an item for every two bytes that were sent. */
+static void a_pattern_takes_no_memory_for_each_item(void **state)
+{
+    enum { COUNT = 100000 };
+    const char **codes = malloc(COUNT * sizeof *codes);
+    for (int i = 0; i < COUNT; i++)
+        codes[i] = "a";
+    Wrapped message = WRAPPED_INIT;
+    message.codes = codes;
+    message.n_codes = COUNT;
+    size_t before = arena_bytes(*state);
+    assert_null(broken_rule(*state, &pb__wrapped__rules, &message, "codes[0]"));
+    assert_true(arena_bytes(*state) - before < 100000);
+    free(codes);
+}
+
 /* With so much of it, time that grows with the square would not end. */
 static void no_format_is_slow_for_anything(void **state)
 {
@@ -292,6 +308,7 @@ int main(void)
         TEST(not_a_number_is_like_no_other),
         TEST(keys_and_values_have_their_own_ignore),
         TEST(what_is_sent_with_presence_is_checked_when_it_is_zero),
+        TEST(a_pattern_takes_no_memory_for_each_item),
         TEST(no_format_is_slow_for_anything),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
