@@ -121,7 +121,7 @@ static bool refuse(struct conn *conn, const struct h1_refusal *refusal)
     bool is_answered = stream == NULL && h1_reader_has_head(&h1->reader);
     conn->refusal = refusal->reason;
     net_count_ended(refusal->reason, conn->peer);
-    if (stream != NULL && stream->is_responded)
+    if (refusal->status == NULL || (stream != NULL && stream->is_responded))
         return false;
     h1->closes = h1->is_over = true;
     if (stream != NULL)

@@ -12,6 +12,9 @@ static const struct h1_refusal bare_line_feed = {
 static const struct h1_refusal bad_request_line = {
     BAD, "http1_request_line",
     "The first line is not METHOD SP /path SP HTTP/1.1."};
+/* Who does not speak HTTP/1 would not understand an answer in it.  RFC 9113
+ * 3.4: a wrong preface ends the connection, and needs no words. */
+static const struct h1_refusal not_http = {NULL, "http1_not_http", NULL};
 static const struct h1_refusal bad_target = {
     BAD, "http1_target", "The target of a request here is a path: /..."};
 static const struct h1_refusal target_too_long = {
@@ -152,16 +155,25 @@ static h1_event take_line(struct h1_reader *reader, char *bytes, size_t size,
 
 /* --- the request line --- */
 
+static h1_event refuse_line(struct h1_reader *reader, const struct line *line)
+{
+    bool is_http =
+        line->size == 0 || memmem(line->text, line->size, "HTTP/", 5) != NULL;
+    return refuse(reader, is_http ? &bad_request_line : &not_http);
+}
+
 /* HTTP/1.0 has neither chunks nor a required Host, and its clients do not know
  * what 100 Continue is. */
-static h1_event read_version(struct h1_reader *reader, const char *text,
-                             size_t size)
+static h1_event read_version(struct h1_reader *reader, const struct line *line,
+                             const char *text)
 {
+    size_t size = (size_t)(line->text + line->size - text);
     if (equals(text, size, "HTTP/1.1"))
         return H1_REQUEST;
     bool is_another = size == 8 && memcmp(text, "HTTP/", 5) == 0 &&
                       is_digit(text[5]) && text[6] == '.' && is_digit(text[7]);
-    return refuse(reader, is_another ? &bad_version : &bad_request_line);
+    return is_another ? refuse(reader, &bad_version)
+                      : refuse_line(reader, line);
 }
 
 /* "*" asks about the server as a whole, and only OPTIONS may. */
@@ -200,14 +212,14 @@ static h1_event read_request_line(struct h1_reader *reader, char *bytes,
     piece->name_size = count_while(line.text, line.size, is_token_char);
     size_t at = piece->name_size;
     if (at == 0 || at == line.size || line.text[at] != ' ')
-        return refuse(reader, &bad_request_line);
+        return refuse_line(reader, &line);
     piece->value = line.text + at + 1;
     size_t rest = line.size - at - 1;
     const char *space = memchr(piece->value, ' ', rest);
     if (space == NULL)
-        return refuse(reader, &bad_request_line);
+        return refuse_line(reader, &line);
     piece->value_size = (size_t)(space - piece->value);
-    event = read_version(reader, space + 1, rest - piece->value_size - 1);
+    event = read_version(reader, &line, space + 1);
     if (event != H1_REQUEST)
         return event;
     reader->is_options = equals(piece->name, piece->name_size, "OPTIONS");

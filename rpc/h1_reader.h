@@ -33,7 +33,7 @@ typedef enum {
 
 /* What to answer before closing.  Literals. */
 struct h1_refusal {
-    const char *status;   /* "400 Bad Request" */
+    const char *status;   /* "400 Bad Request"; NULL: no answer */
     const char *reason;   /* for the metrics: "http1_bare_line_feed" */
     const char *sentence; /* for a person */
 };
