@@ -129,6 +129,15 @@ static void emit_limits(struct gen *gen, FILE *out, const proto_method *method)
                 (unsigned)option_number(&method->options->base, REQUEST_BYTES));
 }
 
+/* What HTTP GET may call (Connect).  A stream cannot be asked for by GET. */
+static void emit_idempotency(FILE *out, const proto_method *method)
+{
+    if (method->options != NULL &&
+        method->options->idempotency_level ==
+            GOOGLE__PROTOBUF__METHOD_OPTIONS__IDEMPOTENCY_LEVEL__NO_SIDE_EFFECTS)
+        fprintf(out, "     .has_no_side_effects = true,\n");
+}
+
 static const char *const kinds[2][2] = {
     {"RPC_UNARY", "RPC_SERVER_STREAM"},
     {"RPC_CLIENT_STREAM", "RPC_BIDI_STREAM"},
@@ -171,6 +180,7 @@ static void emit_method(struct gen *gen, FILE *out, const proto_file *file,
     fprintf(out, "     .access = 0x%x,\n",
             access_bits(gen, file, service, method));
     emit_limits(gen, out, method);
+    emit_idempotency(out, method);
     fprintf(out, "     .request = %s,\n     .response = %s,\n",
             descriptor_of(gen, method->input_type),
             descriptor_of(gen, method->output_type));
