@@ -240,8 +240,7 @@ static rpc_status run_unary(struct call_state *state)
     TRY(call->method->unary(call, state->request, res));
     TRY(rpc_alive(call));
     read_mask_prune(mask, res);
-    call_send(state, res);
-    return RPC_SUCCESS;
+    return call_send(state, res);
 }
 
 static rpc_status run_client_stream(struct call_state *state)
@@ -250,8 +249,7 @@ static rpc_status run_client_stream(struct call_state *state)
     ProtobufCMessage *res = codec_new(call->arena, call->method->response);
     TRY(call->method->client_stream(call, &state->in, res));
     TRY(rpc_alive(call));
-    call_send(state, res);
-    return RPC_SUCCESS;
+    return call_send(state, res);
 }
 
 static rpc_status run_handler(struct call_state *state)
@@ -414,6 +412,7 @@ bool rpc_transport_open(struct rpc_transport *transport)
 {
     struct call_state *state = call_state_of(transport->call);
     state->start_us = loop_now_us(state->call.loop);
+    state->codec = transport->codec;
     state->call.peer = state->head.peer;
     state->call.peer_identity = state->head.peer_identity;
     state->share = memory_share_hold(state->head.share);
@@ -437,22 +436,6 @@ size_t rpc_transport_message_bytes_max(const struct rpc_transport *transport)
     const struct rpc_call *call = transport->call;
     uint32_t max = call->method == NULL ? 0 : call->method->request_bytes_max;
     return max != 0 ? max : call->server->options.message_bytes_max;
-}
-
-rpc_status call_decode(struct call_state *state, struct arena *arena,
-                       const void *bytes, size_t size,
-                       ProtobufCMessage **message)
-{
-    struct codec_error error;
-    *message =
-        codec_decode(arena, state->call.method->request, bytes, size, &error);
-    if (*message == NULL)
-        return rpc_fail(&state->call, RPC_INVALID_ARGUMENT,
-                        "the request cannot be read: %s", error.text);
-    if (!call_charge(state))
-        return rpc_fail_retry(&state->call, RPC_RESOURCE_EXHAUSTED, 1000,
-                              "the server is short of memory");
-    return RPC_SUCCESS;
 }
 
 static void receive_single(struct call_state *state, const void *bytes,

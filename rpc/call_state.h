@@ -64,6 +64,7 @@ struct call_state {
     struct admission *admission; /* while the handler is counted there */
     bool began_quiet;            /* as admission_begin() said */
     int64_t admitted_us;
+    rpc_codec codec; /* of the stream */
     ProtobufCMessage *request;
     struct rpc_in in;
     struct rpc_out out;
@@ -113,10 +114,19 @@ bool call_charge(struct call_state *state);
  * deadline, or says why not. */
 rpc_status gate_pass(struct call_state *state);
 
-/* Encodes and queues a response message (rpc/stream.c). */
-void call_send_headers(struct call_state *state);
-void call_send(struct call_state *state, const ProtobufCMessage *message);
-void call_send_bytes(struct call_state *state, const void *bytes, size_t size);
+void call_send_headers(struct call_state *state); /* rpc/stream.c */
+
+/* Encodes and queues a response message in the stream's codec, from a struct or
+ * from protobuf's bytes (rpc/call_codec.c).  Does nothing when nobody listens;
+ * INTERNAL when JSON cannot say it. */
+rpc_status call_send(struct call_state *state, const ProtobufCMessage *message);
+rpc_status call_send_bytes(struct call_state *state, const void *bytes,
+                           size_t size);
+
+/* An encoded response as JSON in the arena; false with a sentence in *text. */
+bool call_json(struct arena *arena, const struct rpc_server *server,
+               const struct rpc_method *method, const void *bytes, size_t size,
+               char **text, size_t *text_size);
 
 /* Decodes into `arena`; INVALID_ARGUMENT when the bytes are no message of the
  * request's type. */

@@ -4,6 +4,7 @@
 #include "grpc/registry.rpc.h"
 #include "rpc/call_state.h"
 #include "rpc/channelz.h"
+#include "rpc/json.h"
 #include "rpc/limiter.h"
 #include "rpc/metrics.h"
 #include "rpc/orca_report.h"
@@ -124,6 +125,7 @@ struct rpc_server *rpc_server_create(const struct rpc_server_options *options)
     server->limiter = limiter_create();
     if (options->load_reports != RPC_REPORTS_OFF)
         server->orca = orca_server_create();
+    server->json = json_types_create(server->registries);
     if (options->reflection)
         server->reflection = reflection_create(server->registries);
     return server;
@@ -186,6 +188,7 @@ void rpc_server_destroy(struct rpc_server *server)
     if (server->net_ops != NULL)
         server->net_ops->destroy(server);
     reflection_destroy(server->reflection);
+    json_types_destroy(server->json);
     orca_server_destroy(server->orca);
     limiter_destroy(server->limiter);
     method_table_destroy(server->methods);

@@ -15,6 +15,7 @@
 struct admission;
 struct call_state;
 struct health_watch;
+struct json_types;
 struct method_table;
 struct orca_report;
 struct orca_server;
@@ -81,6 +82,7 @@ struct rpc_server {
     size_t service_count;
     struct method_table *methods;
     struct reflection *reflection; /* NULL unless options.reflection */
+    struct json_types *json;       /* of all registries' messages */
     struct orca_server *orca;      /* NULL unless options.load_reports */
     struct rpc_limiter *limiter;
     struct rpc_worker *workers;

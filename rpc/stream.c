@@ -19,36 +19,6 @@ void call_send_headers(struct call_state *state)
     transport->ops->headers(transport, state->headers.first);
 }
 
-static uint8_t *reserve(struct call_state *state, size_t size)
-{
-    struct rpc_transport *transport = state->call.transport;
-    call_send_headers(state);
-    state->messages_out++;
-    state->bytes_out += size;
-    return transport->ops->reserve(transport, size);
-}
-
-void call_send(struct call_state *state, const ProtobufCMessage *message)
-{
-    struct rpc_transport *transport = state->call.transport;
-    if (transport == NULL)
-        return;
-    size_t size = codec_size(message);
-    codec_write(message, reserve(state, size), size);
-    transport->ops->commit(transport, size);
-}
-
-void call_send_bytes(struct call_state *state, const void *bytes, size_t size)
-{
-    struct rpc_transport *transport = state->call.transport;
-    if (transport == NULL)
-        return;
-    uint8_t *place = reserve(state, size);
-    if (size > 0)
-        memcpy(place, bytes, size);
-    transport->ops->commit(transport, size);
-}
-
 void rpc_set_compression(struct rpc_call *call, bool on)
 {
     if (call->transport != NULL)
@@ -72,15 +42,13 @@ static rpc_status wait_for_room(struct call_state *state)
 rpc_status rpc_send(struct rpc_out *out, const void *message)
 {
     TRY(wait_for_room(out->state));
-    call_send(out->state, message);
-    return RPC_SUCCESS;
+    return call_send(out->state, message);
 }
 
 rpc_status rpc_send_bytes(struct rpc_out *out, const void *bytes, size_t size)
 {
     TRY(wait_for_room(out->state));
-    call_send_bytes(out->state, bytes, size);
-    return RPC_SUCCESS;
+    return call_send_bytes(out->state, bytes, size);
 }
 
 rpc_status rpc_send_headers(struct rpc_out *out)

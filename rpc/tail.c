@@ -173,11 +173,9 @@ size_t rpc_tail_queued(const struct rpc_tail *tail)
     return transport == NULL ? 0 : transport->ops->queued(transport);
 }
 
-bool rpc_tail_send(struct rpc_tail *tail, const void *bytes, size_t size)
+static bool send_raw(struct rpc_tail *tail, const void *bytes, size_t size)
 {
     struct rpc_transport *transport = tail->transport;
-    if (transport == NULL)
-        return true; /* nobody reads; `closed` comes in this pass */
     size_t queued = transport->ops->queued(transport);
     if (queued > 0 && queued + size > RPC_TAIL_BYTES_MAX)
         return false;
@@ -188,6 +186,38 @@ bool rpc_tail_send(struct rpc_tail *tail, const void *bytes, size_t size)
     tail->observed.messages_out++;
     tail->observed.bytes_out += size;
     return true;
+}
+
+/* The owner hears of it as of any other end, in the next pass. */
+static void end_soon(struct rpc_tail *tail, rpc_status status)
+{
+    tail->late = status;
+    loop_timer_start(tail->worker->loop, &tail->deadline, 0);
+}
+
+static bool send_json(struct rpc_tail *tail, struct arena *arena,
+                      const void *bytes, size_t size)
+{
+    char *text;
+    size_t text_size;
+    if (call_json(arena, tail->worker->server, tail->observed.entry->method,
+                  bytes, size, &text, &text_size))
+        return send_raw(tail, text, text_size);
+    end_soon(tail,
+             (rpc_status){RPC_INTERNAL, "an event cannot be said in JSON"});
+    return true;
+}
+
+bool rpc_tail_send(struct rpc_tail *tail, const void *bytes, size_t size)
+{
+    if (tail->transport == NULL)
+        return true; /* nobody reads; `closed` comes in this pass */
+    if (tail->transport->codec == RPC_CODEC_PROTO)
+        return send_raw(tail, bytes, size);
+    struct arena *arena = arena_create();
+    bool sent = send_json(tail, arena, bytes, size);
+    arena_destroy(arena);
+    return sent;
 }
 
 void rpc_tail_end(struct rpc_tail *tail, rpc_code code, const char *message)

@@ -16,8 +16,11 @@
  * other once, either by ops->finish() (the call has spoken its last word) or by
  * rpc_transport_lost() (the peer is gone); afterwards `call` and `tail` are
  * NULL and the functions below do nothing. */
+typedef enum { RPC_CODEC_PROTO, RPC_CODEC_JSON, RPC_CODEC_COUNT } rpc_codec;
+
 struct rpc_transport {
     const struct rpc_transport_ops *ops;
+    rpc_codec codec;       /* of messages on this stream, both ways */
     struct rpc_call *call; /* set by rpc_transport_begin() */
     struct rpc_tail *tail; /* after rpc_detach() */
 

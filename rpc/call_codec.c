@@ -1,0 +1,148 @@
+/* Messages as the client has them: the codec is the stream's, and the rest of
+ * the runtime knows structs and protobuf's bytes alone. */
+#include "rpc/call_state.h"
+
+#include "rpc/codec.h"
+#include "rpc/json.h"
+
+#include <string.h>
+
+/* --- what comes in --- */
+
+static rpc_status unreadable(struct rpc_call *call, const char *why)
+{
+    return rpc_fail(call, RPC_INVALID_ARGUMENT,
+                    "the request cannot be read: %s", why);
+}
+
+static rpc_status decode_proto(struct rpc_call *call, struct arena *arena,
+                               const void *bytes, size_t size,
+                               ProtobufCMessage **message)
+{
+    struct codec_error error;
+    *message = codec_decode(arena, call->method->request, bytes, size, &error);
+    return *message != NULL ? RPC_SUCCESS : unreadable(call, error.text);
+}
+
+static rpc_status decode_json(struct rpc_call *call, struct arena *arena,
+                              const void *bytes, size_t size,
+                              ProtobufCMessage **message)
+{
+    struct json_error error;
+    if (json_decode(arena, call->server->json, call->method->request, bytes,
+                    size, message, &error))
+        return RPC_SUCCESS;
+    *message = NULL;
+    return unreadable(call, error.text);
+}
+
+rpc_status call_decode(struct call_state *state, struct arena *arena,
+                       const void *bytes, size_t size,
+                       ProtobufCMessage **message)
+{
+    struct rpc_call *call = &state->call;
+    TRY(state->codec == RPC_CODEC_JSON
+            ? decode_json(call, arena, bytes, size, message)
+            : decode_proto(call, arena, bytes, size, message));
+    if (!call_charge(state))
+        return rpc_fail_retry(call, RPC_RESOURCE_EXHAUSTED, 1000,
+                              "the server is short of memory");
+    return RPC_SUCCESS;
+}
+
+/* --- what goes out --- */
+
+static uint8_t *reserve(struct call_state *state, size_t size)
+{
+    struct rpc_transport *transport = state->call.transport;
+    call_send_headers(state);
+    state->messages_out++;
+    state->bytes_out += size;
+    return transport->ops->reserve(transport, size);
+}
+
+static void send_raw(struct call_state *state, const void *bytes, size_t size)
+{
+    uint8_t *place = reserve(state, size);
+    if (size > 0)
+        memcpy(place, bytes, size);
+    state->call.transport->ops->commit(state->call.transport, size);
+}
+
+static void send_proto(struct call_state *state,
+                       const ProtobufCMessage *message)
+{
+    size_t size = codec_size(message);
+    codec_write(message, reserve(state, size), size);
+    state->call.transport->ops->commit(state->call.transport, size);
+}
+
+static rpc_status put_json(struct call_state *state, struct arena *arena,
+                           const ProtobufCMessage *message)
+{
+    char *text;
+    size_t size;
+    if (!json_encode(arena, state->call.server->json, message, &text, &size))
+        return rpc_fail(&state->call, RPC_INTERNAL,
+                        "the answer cannot be said in JSON: %s", text);
+    send_raw(state, text, size);
+    return RPC_SUCCESS;
+}
+
+/* The text has an arena of its own: a stream would fill the call's. */
+rpc_status call_send(struct call_state *state, const ProtobufCMessage *message)
+{
+    if (state->call.transport == NULL)
+        return RPC_SUCCESS;
+    if (state->codec == RPC_CODEC_PROTO) {
+        send_proto(state, message);
+        return RPC_SUCCESS;
+    }
+    struct arena *arena = arena_create();
+    rpc_status status = put_json(state, arena, message);
+    arena_destroy(arena);
+    return status;
+}
+
+bool call_json(struct arena *arena, const struct rpc_server *server,
+               const struct rpc_method *method, const void *bytes, size_t size,
+               char **text, size_t *text_size)
+{
+    struct codec_error error;
+    const ProtobufCMessage *message =
+        codec_decode(arena, method->response, bytes, size, &error);
+    if (message != NULL)
+        return json_encode(arena, server->json, message, text, text_size);
+    *text = arena_strdup(arena, error.text);
+    *text_size = strlen(*text);
+    return false;
+}
+
+static rpc_status transcode(struct call_state *state, struct arena *arena,
+                            const void *bytes, size_t size)
+{
+    struct rpc_call *call = &state->call;
+    char *text;
+    size_t text_size;
+    if (!call_json(arena, call->server, call->method, bytes, size, &text,
+                   &text_size))
+        return rpc_fail(call, RPC_INTERNAL,
+                        "the answer cannot be said in JSON: %s", text);
+    send_raw(state, text, text_size);
+    return RPC_SUCCESS;
+}
+
+rpc_status call_send_bytes(struct call_state *state, const void *bytes,
+                           size_t size)
+{
+    if (state->call.transport == NULL)
+        return RPC_SUCCESS;
+    if (state->codec == RPC_CODEC_PROTO) {
+        send_raw(state, bytes, size);
+        return RPC_SUCCESS;
+    }
+    struct arena *arena = arena_create();
+    rpc_status status = transcode(state, arena, bytes, size);
+    arena_destroy(arena);
+    return status;
+}
