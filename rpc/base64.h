@@ -5,7 +5,8 @@
 #include <stddef.h>
 
 /* Base64 (RFC 4648), written in the standard alphabet without padding.  `text`
- * has room for BASE64_SIZE(size) and gets no NUL. */
+ * has room for BASE64_SIZE(size) and gets no NUL; `bytes` may be the end of
+ * that room or lie behind its end. */
 #define BASE64_SIZE(size) (((size)*4 + 2) / 3)
 void base64_encode(char *text, const void *bytes, size_t size);
 

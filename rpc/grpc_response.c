@@ -1,5 +1,5 @@
 /* What gRPC answers, as header fields. */
-#include "rpc/grpc_stream.h"
+#include "rpc/grpc_response.h"
 #include "rpc/metadata.h"
 
 #include <stdio.h>
@@ -10,21 +10,6 @@
 enum { TRAILER_BYTES_MAX = 8192 };
 
 static const struct http_header status_200 = HTTP_HEADER(":status", "200");
-static const struct http_header content_grpc =
-    HTTP_HEADER("content-type", "application/grpc");
-static const struct http_header content_grpc_proto =
-    HTTP_HEADER("content-type", "application/grpc+proto");
-static const struct http_header content_web =
-    HTTP_HEADER("content-type", "application/grpc-web");
-static const struct http_header content_web_proto =
-    HTTP_HEADER("content-type", "application/grpc-web+proto");
-/* For a page, response headers are secret unless they are named.  "*" is all;
- * older browsers need the names. */
-static const struct http_header exposes_all =
-    HTTP_HEADER("access-control-expose-headers",
-                "*, grpc-status, grpc-message, grpc-status-details-bin");
-static const struct http_header varies_by_origin =
-    HTTP_HEADER("vary", "origin");
 static const struct http_header encodings[ENCODING_COUNT] = {
     [ENCODING_GZIP] = HTTP_HEADER("grpc-encoding", "gzip"),
     [ENCODING_ZSTD] = HTTP_HEADER("grpc-encoding", "zstd"),
@@ -33,40 +18,19 @@ static const struct http_header accepted =
     HTTP_HEADER("grpc-accept-encoding", ENCODINGS_ACCEPTED);
 const struct http_header grpc_status_ok = HTTP_HEADER("grpc-status", "0");
 
-static struct http_header content_type_of(const struct grpc_stream *stream)
-{
-    if (stream->is_web)
-        return stream->says_proto ? content_web_proto : content_web;
-    return stream->says_proto ? content_grpc_proto : content_grpc;
-}
-
-static void block_add_origin(struct http_block *block, const char *origin)
-{
-    static const char name[] = "access-control-allow-origin";
-    http_block_add(block, (struct http_header){
-                              .name = name,
-                              .value = origin,
-                              .name_size = sizeof name - 1,
-                              .value_size = strlen(origin),
-                          });
-    http_block_add(block, exposes_all);
-    http_block_add(block, varies_by_origin);
-}
-
 static void block_add_opening(struct http_block *block,
-                              const struct grpc_stream *stream)
+                              const struct wire_stream *stream)
 {
     http_block_add(block, status_200);
-    http_block_add(block, content_type_of(stream));
-    if (stream->origin != NULL)
-        block_add_origin(block, stream->origin);
+    http_block_add(block, stream->format->content_type);
+    wire_add_origin(block, stream->origin);
     http_block_add(block, accepted);
 }
 
 /* The texts of one status line; a message may triple in size. */
 enum {
     STATUS_FIELDS = 3,
-    OPENING_FIELDS = 7,
+    OPENING_FIELDS = 4 + WIRE_ORIGIN_FIELDS,
     CODE_BYTES_MAX = 10,
 };
 
@@ -88,7 +52,7 @@ static void block_add_status(struct http_block *block,
 /* A client whose limit is exceeded sees a broken transport and not even the
  * code: the details go first. */
 static void block_add_details(struct http_block *block,
-                              const struct grpc_stream *stream,
+                              const struct wire_stream *stream,
                               const struct rpc_answer *answer)
 {
     static const char name[] = "grpc-status-details-bin";
@@ -114,7 +78,7 @@ static size_t status_bytes(const struct rpc_answer *answer)
     return bytes + METADATA_BASE64_SIZE(answer->details_size);
 }
 
-struct http_block *grpc_build_trailers(const struct grpc_stream *stream,
+struct http_block *grpc_build_trailers(const struct wire_stream *stream,
                                        const struct rpc_answer *answer)
 {
     size_t count = STATUS_FIELDS;
@@ -128,7 +92,7 @@ struct http_block *grpc_build_trailers(const struct grpc_stream *stream,
     return block;
 }
 
-struct http_block *grpc_build_trailers_only(const struct grpc_stream *stream,
+struct http_block *grpc_build_trailers_only(const struct wire_stream *stream,
                                             const struct rpc_answer *answer)
 {
     size_t count = OPENING_FIELDS + STATUS_FIELDS;
@@ -145,7 +109,7 @@ struct http_block *grpc_build_trailers_only(const struct grpc_stream *stream,
     return block;
 }
 
-struct http_block *grpc_build_headers(const struct grpc_stream *stream,
+struct http_block *grpc_build_headers(const struct wire_stream *stream,
                                       const struct rpc_field *headers)
 {
     size_t count = OPENING_FIELDS;
@@ -166,20 +130,16 @@ static char *append(char *at, const void *text, size_t size)
     return at + size;
 }
 
-/* "name: value" lines in a frame with flag 0x80: browsers show no trailers to
- * the page. */
-void grpc_append_trailers(struct grpc_stream *stream,
+/* "name: value" lines in a frame of their own: browsers show no trailers to the
+ * page. */
+void grpc_append_trailers(struct wire_stream *stream,
                           const struct http_block *trailers)
 {
     size_t size = 0;
     for (size_t i = 0; i < trailers->count; i++)
         size +=
             trailers->fields[i].name_size + trailers->fields[i].value_size + 4;
-    char *at = (char *)http_reserve(&stream->http, GRPC_PREFIX_BYTES + size);
-    const uint8_t prefix[GRPC_PREFIX_BYTES] = {
-        0x80, (uint8_t)(size >> 24), (uint8_t)(size >> 16),
-        (uint8_t)(size >> 8), (uint8_t)size};
-    at = append(at, prefix, sizeof prefix);
+    char *at = (char *)wire_envelope_begin(stream, size);
     for (size_t i = 0; i < trailers->count; i++) {
         const struct http_header *field = &trailers->fields[i];
         at = append(at, field->name, field->name_size);
@@ -187,5 +147,5 @@ void grpc_append_trailers(struct grpc_stream *stream,
         at = append(at, field->value, field->value_size);
         at = append(at, "\r\n", 2);
     }
-    http_commit(&stream->http, GRPC_PREFIX_BYTES + size);
+    wire_envelope_end(stream, GRPC_WEB_TRAILERS, size);
 }

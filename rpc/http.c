@@ -23,7 +23,7 @@ static bool body_charge(struct http_stream *stream, size_t capacity)
     return true;
 }
 
-static void body_free(struct http_stream *stream)
+void http_discard_body(struct http_stream *stream)
 {
     stream->conn->queued_bytes -= http_queued(stream);
     body_charge(stream, 0);
@@ -148,7 +148,7 @@ void http_stream_finish(struct http_stream *stream)
     if (!stream->is_answered)
         stream->conn->counts.streams_failed++;
     stream->wire->closed(stream);
-    body_free(stream);
+    http_discard_body(stream);
 }
 
 void http_begin(struct http_stream *stream, const struct http_fields *fields,
@@ -181,7 +181,7 @@ size_t http_take_body(struct http_stream *stream, uint8_t *bytes, size_t size)
     stream->progress_us = conn_now_us(stream->conn);
     if (http_queued(stream) > 0)
         return count;
-    body_free(stream);
+    http_discard_body(stream);
     if (!stream->is_body_ended)
         stream->wire->writable(stream);
     return count;

@@ -204,6 +204,9 @@ static inline size_t http_queued(const struct http_stream *stream)
     return stream->body.end - stream->body.start;
 }
 
+/* What of the body has not been taken is dropped: before http_respond(). */
+void http_discard_body(struct http_stream *stream);
+
 /* wire->drained() is called when the body is out. */
 void http_end_body(struct http_stream *stream);
 

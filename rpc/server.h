@@ -114,8 +114,9 @@ struct rpc_server_options {
      */
     const char *const *role_names;
 
-    /* Origins of web pages that may call by gRPC-Web, separated by commas, or
-     * "*" for any.  NULL or "": gRPC-Web is not spoken. */
+    /* Origins of web pages that may call by Connect or gRPC-Web, separated by
+     * commas, or "*" for any.  NULL or "": none.  What sends no Origin is no
+     * page of another site, and is served. */
     const char *web_origins;
 
     /* For rpc_server_use_tls(), which reads the files each time; NULL or "" is

@@ -95,8 +95,9 @@ static void a_person_with_a_browser_is_told_what_this_is(void **state)
         "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
     raw_send(raw, talk, sizeof talk - 1);
     raw_wait_text(raw, text, sizeof text);
-    assert_ptr_equal(strstr(text, "HTTP/1.1 415 "), text);
-    assert_non_null(strstr(text, "This server speaks gRPC"));
+    assert_ptr_equal(strstr(text, "HTTP/1.1 404 "), text);
+    assert_non_null(
+        strstr(text, "This server speaks gRPC, gRPC-Web and Connect"));
     raw_close(raw);
 }
 

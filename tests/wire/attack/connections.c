@@ -83,7 +83,7 @@ static void http1(void)
     }
     char text[512];
     raw_wait_text(raw, text, sizeof text);
-    assert_non_null(strstr(text, "HTTP/1.1 415 "));
+    assert_non_null(strstr(text, "HTTP/1.1 404 "));
     raw_close(raw);
 }
 

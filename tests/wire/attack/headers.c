@@ -106,10 +106,10 @@ static void content_types(void)
         {"application/grpc+proto", 200},
         {"application/grpc;x=y", 200},
         {"application/grpc-web-text-of-mine", 415},
-        {"application/grpc+json", 415},
+        {"application/grpc+xml", 415},
         {"application/grpcx", 415},
         {"application/grp", 415},
-        {"application/json", 415},
+        {"application/connect+proto", 415}, /* the method is unary */
         {"text/html, application/grpc", 415},
         {"", 415},
     };
