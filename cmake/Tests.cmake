@@ -126,6 +126,8 @@ target_link_libraries(validate_executor PRIVATE test_api prbal_plugin_proto
 # Our channel against other people's servers.
 add_executable(interopclient EXCLUDE_FROM_ALL tests/wire/interopclient.c)
 target_link_libraries(interopclient PRIVATE test_api prbal_warnings)
+add_executable(conformanceclient EXCLUDE_FROM_ALL tests/wire/conformanceclient.c)
+target_link_libraries(conformanceclient PRIVATE test_api prbal_warnings)
 
 # Figures: `ninja read_bench` in a release build.
 add_executable(read_bench EXCLUDE_FROM_ALL tests/bench/read_bench.c)

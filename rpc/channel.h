@@ -151,6 +151,10 @@ enum { RPC_CHANNEL_OUT_BYTES_MAX = 256 * 1024 };
 rpc_status rpc_channel_send(struct rpc_channel_stream *stream,
                             const void *message);
 
+/* The same for a message that is encoded already.  Copied. */
+rpc_status rpc_channel_send_bytes(struct rpc_channel_stream *stream,
+                                  const void *bytes, size_t size);
+
 /* Whether messages from now on are compressed, where options.encoding is set;
  * until this is called they are. */
 void rpc_channel_set_compression(struct rpc_channel_stream *stream, bool on);
@@ -163,7 +167,8 @@ rpc_status rpc_channel_wait_headers(struct rpc_channel_stream *stream);
 
 /* Suspends until a message came, and points *message at it; it lives until the
  * next rpc_channel_recv() of this stream.  NULL when there are no more and the
- * status is OK. */
+ * status is OK.  The one response of a method that does not stream comes when
+ * the status has come, and only if that is OK. */
 rpc_status rpc_channel_recv(struct rpc_channel_stream *stream, void *message);
 
 /* Half-closes, drops what is not received yet, and suspends until the status

@@ -138,17 +138,32 @@ struct rpc_channel_stream *rpc_channel_open(
     return stream;
 }
 
-rpc_status rpc_channel_send(struct rpc_channel_stream *stream,
-                            const void *message)
+/* The call's status when it is over: with OK, what is sent is dropped. */
+static rpc_status wait_for_room(struct rpc_channel_stream *stream)
 {
     assert(!stream->is_half_closed);
     TRY(rpc_alive(stream->call));
     while (!is_over(stream) &&
            channel_request_queued(stream) > RPC_CHANNEL_OUT_BYTES_MAX)
         park(stream);
-    if (is_over(stream))
-        return stream->status;
-    channel_request_message(stream, message);
+    return is_over(stream) ? stream->status : RPC_SUCCESS;
+}
+
+rpc_status rpc_channel_send(struct rpc_channel_stream *stream,
+                            const void *message)
+{
+    TRY(wait_for_room(stream));
+    if (!is_over(stream))
+        channel_request_message(stream, message);
+    return RPC_SUCCESS;
+}
+
+rpc_status rpc_channel_send_bytes(struct rpc_channel_stream *stream,
+                                  const void *bytes, size_t size)
+{
+    TRY(wait_for_room(stream));
+    if (!is_over(stream))
+        channel_request_bytes(stream, bytes, size);
     return RPC_SUCCESS;
 }
 
@@ -178,9 +193,11 @@ rpc_status rpc_channel_recv(struct rpc_channel_stream *stream, void *message)
     ProtobufCMessage **place = message;
     *place = NULL;
     TRY(rpc_alive(stream->call));
-    while (stream->received == NULL && !is_over(stream))
+    bool is_single = channel_response_is_single(stream);
+    while (!is_over(stream) && (is_single || stream->received == NULL))
         park(stream);
-    if (stream->received == NULL)
+    if (stream->received == NULL ||
+        (is_single && stream->status.code != RPC_OK))
         return stream->status;
     if (stream->arena == NULL)
         stream->arena = arena_create();

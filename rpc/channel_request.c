@@ -182,12 +182,10 @@ static size_t compress(struct rpc_channel_stream *stream, uint8_t *message,
     return packed_size;
 }
 
-void channel_request_message(struct rpc_channel_stream *stream,
-                             const ProtobufCMessage *message)
+/* The message stands behind the room for its prefix. */
+static void commit(struct rpc_channel_stream *stream, uint8_t *prefix,
+                   size_t size)
 {
-    size_t size = codec_size(message);
-    uint8_t *prefix = reserve(stream, size + CHANNEL_PREFIX_BYTES);
-    codec_write(message, prefix + CHANNEL_PREFIX_BYTES, size);
     size_t sent = compress(stream, prefix + CHANNEL_PREFIX_BYTES, size);
     prefix[0] = sent < size;
     prefix[1] = (uint8_t)(sent >> 24);
@@ -200,6 +198,24 @@ void channel_request_message(struct rpc_channel_stream *stream,
     if (!is_single && stream->body.end > REPLAY_BYTES_MAX)
         channel_request_commit(stream);
     channel_h2_resume(stream);
+}
+
+void channel_request_message(struct rpc_channel_stream *stream,
+                             const ProtobufCMessage *message)
+{
+    size_t size = codec_size(message);
+    uint8_t *prefix = reserve(stream, size + CHANNEL_PREFIX_BYTES);
+    codec_write(message, prefix + CHANNEL_PREFIX_BYTES, size);
+    commit(stream, prefix, size);
+}
+
+void channel_request_bytes(struct rpc_channel_stream *stream, const void *bytes,
+                           size_t size)
+{
+    uint8_t *prefix = reserve(stream, size + CHANNEL_PREFIX_BYTES);
+    if (size > 0)
+        memcpy(prefix + CHANNEL_PREFIX_BYTES, bytes, size);
+    commit(stream, prefix, size);
 }
 
 size_t channel_request_queued(const struct rpc_channel_stream *stream)

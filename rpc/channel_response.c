@@ -41,13 +41,15 @@ static bool is(const char *name, size_t size, const char *expected)
     return strlen(expected) == size && memcmp(name, expected, size) == 0;
 }
 
-/* "application/grpc", alone or with a suffix or parameters. */
+/* "application/grpc" or "application/grpc+proto", with or without parameters:
+ * what we asked for, and not another format of messages. */
 static bool is_grpc_type(const char *value, size_t size)
 {
-    static const char type[] = "application/grpc";
-    size_t length = sizeof type - 1;
-    return size >= length && memcmp(value, type, length) == 0 &&
-           (size == length || value[length] == '+' || value[length] == ';');
+    const char *end = memchr(value, ';', size);
+    if (end != NULL)
+        size = (size_t)(end - value);
+    return is(value, size, "application/grpc") ||
+           is(value, size, "application/grpc+proto");
 }
 
 static int read_number(const char *value, size_t size)
@@ -253,7 +255,7 @@ static void withhold(struct rpc_channel_stream *stream, size_t bytes)
     r->withheld_bytes = (uint32_t)withheld;
 }
 
-static bool is_single(const struct rpc_channel_stream *stream)
+bool channel_response_is_single(const struct rpc_channel_stream *stream)
 {
     return stream->method->kind == RPC_UNARY ||
            stream->method->kind == RPC_CLIENT_STREAM;
@@ -263,7 +265,7 @@ static void hand_over(struct rpc_channel_stream *stream, const uint8_t *bytes,
                       size_t size)
 {
     struct channel_response *r = &stream->response;
-    if (++r->message_count > 1 && is_single(stream)) {
+    if (++r->message_count > 1 && channel_response_is_single(stream)) {
         fail(stream, RPC_UNIMPLEMENTED,
              "the server sent more than one response message");
         return;
@@ -387,7 +389,6 @@ static rpc_code code_of_http(int http_status)
 {
     switch (http_status) {
     case 400:
-    case 431:
         return RPC_INTERNAL;
     case 401:
         return RPC_UNAUTHENTICATED;
@@ -416,7 +417,7 @@ static rpc_status told_status(const struct rpc_channel_stream *stream)
         return (rpc_status){code, message};
     if (r->prefix_size > 0)
         return (rpc_status){RPC_INTERNAL, "the response ends in a message"};
-    if (is_single(stream) && r->message_count == 0)
+    if (channel_response_is_single(stream) && r->message_count == 0)
         return (rpc_status){RPC_UNIMPLEMENTED,
                             "the server sent OK, but no response message"};
     return RPC_SUCCESS;

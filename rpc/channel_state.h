@@ -219,6 +219,8 @@ size_t channel_request_attempt(
 /* Encodes and queues a message. */
 void channel_request_message(struct rpc_channel_stream *stream,
                              const ProtobufCMessage *message);
+void channel_request_bytes(struct rpc_channel_stream *stream, const void *bytes,
+                           size_t size);
 size_t channel_request_queued(const struct rpc_channel_stream *stream);
 
 /* Up to `size` bytes of the body. */
@@ -244,6 +246,9 @@ void channel_response_data(struct rpc_channel_stream *stream,
 rpc_status channel_response_inflate(struct rpc_channel_stream *stream,
                                     const struct rpc_received *received,
                                     const uint8_t **bytes, size_t *size);
+
+/* Whether the method answers with one message. */
+bool channel_response_is_single(const struct rpc_channel_stream *stream);
 
 /* The status that a whole response tells. */
 rpc_status channel_response_status(struct rpc_channel_stream *stream);

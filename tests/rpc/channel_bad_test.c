@@ -247,7 +247,7 @@ static void each_http_status_has_its_own(void **state)
         {"200", RPC_UNKNOWN},         {"400", RPC_INTERNAL},
         {"401", RPC_UNAUTHENTICATED}, {"403", RPC_PERMISSION_DENIED},
         {"404", RPC_UNIMPLEMENTED},   {"429", RPC_UNAVAILABLE},
-        {"431", RPC_INTERNAL},        {"500", RPC_UNKNOWN},
+        {"431", RPC_UNKNOWN},         {"500", RPC_UNKNOWN},
         {"502", RPC_UNAVAILABLE},     {"503", RPC_UNAVAILABLE},
         {"504", RPC_UNAVAILABLE},
     };
