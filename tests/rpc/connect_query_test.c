@@ -84,7 +84,6 @@ static void what_could_be_read_in_two_ways_is_refused(void **state)
         "base64=yes&message=AA",
         "base64=1&message=+_",
         "base64=1&message=A",
-        "base64=1&message=AB",
         "base64=1&message=AAA==",
         "base64=1&message=AA=",
     };
