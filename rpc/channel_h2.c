@@ -480,6 +480,7 @@ void channel_h2_submit(struct channel_link *link,
     stream->link = link;
     stream->is_sent = stream->is_deferred = stream->is_ended = false;
     stream->attempts++;
+    metrics_add(stream->numbers->started, 1);
     stream->peer = arena_strdup(stream->call->arena, link->peer);
     channel_list_add(&link->streams, stream);
     stream->id = nghttp2_submit_request(link->session, NULL, fields, count,

@@ -51,24 +51,16 @@ static struct channel_numbers *numbers_create(const char *path)
         abort();
     n->path = strdup(path);
     snprintf(labels, sizeof labels, "grpc_method=\"%s\"", path + 1);
-    n->started = metrics_rare_counter("grpc_client_calls_started_total",
-                                      "Calls made to other servers.", labels);
-    n->duration =
-        metrics_histogram("grpc_client_call_duration_seconds",
-                          "From the first attempt to the status.", labels);
-    for (int code = 0; code < RPC_CODE_COUNT; code++) {
-        snprintf(labels, sizeof labels, "grpc_method=\"%s\",grpc_status=\"%s\"",
-                 path + 1, rpc_code_name((rpc_code)code));
-        n->finished[code] =
-            metrics_rare_counter("grpc_client_calls_finished_total",
-                                 "Calls to other servers that ended.", labels);
-    }
+    n->started = metrics_rare_counter("grpc_client_attempt_started_total",
+                                      "Calls sent to other servers.", labels);
+    for (int code = 0; code < RPC_CODE_COUNT; code++)
+        n->duration[code] = METRIC_UNUSED;
     return n;
 }
 
 /* By text: each file that calls a method may have a table of its own. */
-const struct channel_numbers *channel_numbers_of(struct channel_shared *shared,
-                                                 const char *path)
+struct channel_numbers *channel_numbers_of(struct channel_shared *shared,
+                                           const char *path)
 {
     struct channel_numbers **bucket =
         &shared
@@ -80,6 +72,22 @@ const struct channel_numbers *channel_numbers_of(struct channel_shared *shared,
     made->next = *bucket;
     *bucket = made;
     return made;
+}
+
+/* A status has no numbers before it was met, as with the server's. */
+void channel_numbers_ended(struct channel_numbers *numbers, rpc_code code,
+                           int64_t duration_us)
+{
+    metric *duration = &numbers->duration[code];
+    if (*duration == METRIC_UNUSED) {
+        char labels[256];
+        snprintf(labels, sizeof labels, "grpc_method=\"%s\",grpc_status=\"%s\"",
+                 numbers->path + 1, rpc_code_name(code));
+        *duration = metrics_histogram(
+            "grpc_client_call_duration_seconds",
+            "Of calls to other servers, with all attempts.", labels);
+    }
+    metrics_observe_us(*duration, duration_us);
 }
 
 static void free_numbers(struct channel_shared *shared)

@@ -35,8 +35,8 @@
 struct channel_numbers {
     struct channel_numbers *next;
     const char *path;
-    metric started, duration;
-    metric finished[RPC_CODE_COUNT];
+    metric started;
+    metric duration[RPC_CODE_COUNT]; /* METRIC_UNUSED until it is needed */
 };
 
 enum {
@@ -68,8 +68,10 @@ struct channel_shared *channel_shared_take(struct loop *loop);
 void channel_shared_give(struct channel_shared *shared);
 
 /* Those of a method, made when it is first called. */
-const struct channel_numbers *channel_numbers_of(struct channel_shared *shared,
-                                                 const char *path);
+struct channel_numbers *channel_numbers_of(struct channel_shared *shared,
+                                           const char *path);
+void channel_numbers_ended(struct channel_numbers *numbers, rpc_code code,
+                           int64_t duration_us);
 
 struct channel_counters {
     metric connections, connected, connect_failures;
@@ -137,7 +139,7 @@ struct rpc_channel_stream {
     struct channel_link *link;   /* while OPEN */
     struct channel_shared *shared;
     const struct rpc_method *method;
-    const struct channel_numbers *numbers;
+    struct channel_numbers *numbers;
     struct rpc_channel_reply *reply; /* the caller's; may be NULL */
     channel_stream_phase phase;
     int32_t id; /* on the connection */

@@ -135,7 +135,6 @@ void channel_stream_start(struct rpc_channel_stream *stream,
     loop_timer_init(&stream->pause, on_pause_over);
     channel_response_init(&stream->response);
     channel_request_build(stream, o->metadata);
-    metrics_add(stream->numbers->started, 1);
 
     start_deadline(stream, o->timeout_ms);
     if (channel->is_closed)
@@ -262,8 +261,7 @@ static void end(struct rpc_channel_stream *stream, rpc_status status)
     stream->phase = CHANNEL_STREAM_OVER;
     stream->status = status;
     stream->channel = NULL;
-    metrics_add(stream->numbers->finished[status.code], 1);
-    metrics_observe_us(stream->numbers->duration, took_us);
+    channel_numbers_ended(stream->numbers, status.code, took_us);
     rpc_wake(stream->call);
 }
 

@@ -343,13 +343,17 @@ static void a_channel_that_goes_ends_its_calls(void **state)
 static void calls_are_counted_by_method_and_status(void **state)
 {
     fixture *t = *state;
-    metric finished = metrics_rare_counter(
-        "grpc_client_calls_finished_total",
-        "Calls to other servers that ended.",
+    const char *method = "grpc_method=\"prbal.test.TestService/Echo\"";
+    metric started =
+        metrics_rare_counter("grpc_client_attempt_started_total", "", method);
+    metric ended = metrics_histogram(
+        "grpc_client_call_duration_seconds", "",
         "grpc_method=\"prbal.test.TestService/Echo\",grpc_status=\"OK\"");
-    int64_t before = metrics_value(finished);
+    int64_t started_before = metrics_value(started);
+    int64_t ended_before = metrics_duration_count(ended);
     kit_echo(t, "counted", plain);
-    assert_int_equal(metrics_value(finished) - before, 1);
+    assert_int_equal(metrics_value(started) - started_before, 1);
+    assert_int_equal(metrics_duration_count(ended) - ended_before, 1);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, kit_stop)
