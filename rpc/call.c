@@ -70,6 +70,7 @@ struct call_state *call_state_take(struct rpc_worker *worker)
     if (worker != NULL)
         link_state(worker, state);
     make_request_id(state);
+    trace_begin(&state->call.trace);
     state->head.timeout_us = -1;
     state->head.metadata_end = &state->head.metadata;
     field_list_init(&state->headers);

@@ -4,6 +4,7 @@
 #include "rpc/arena.h"
 #include "rpc/method.h"
 #include "rpc/status.h"
+#include "rpc/trace.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -35,6 +36,7 @@ struct rpc_call {
     /* How often the client has made this call before, as it says itself
      * (grpc-previous-rpc-attempts, gRFC A6). */
     uint32_t previous_attempts;
+    struct rpc_trace trace;
     const char *peer; /* "127.0.0.1:4711", "local", "task" */
     /* Whose certificate the connection was opened with: "spiffe://..." or a
      * name, as tls_peer_identity() chooses; NULL without one.  Its authority

@@ -44,16 +44,18 @@ static bool is_given(const struct rpc_channel_metadata *metadata,
 static void add_inherited(struct field_list *list, const struct rpc_call *call,
                           const struct rpc_channel_metadata *given)
 {
-    static const char *const names[] = {"traceparent", "tracestate"};
+    char parent[TRACE_PARENT_SIZE + 1];
     if (!is_given(given, "x-request-id"))
         field_list_add(list, call->arena, "x-request-id", call->request_id,
                        strlen(call->request_id));
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        size_t size;
-        const char *value = rpc_metadata(call, names[i], &size);
-        if (value != NULL && !is_given(given, names[i]))
-            field_list_add(list, call->arena, names[i], value, size);
-    }
+    if (is_given(given, "traceparent"))
+        return;
+    trace_write(&call->trace, parent);
+    field_list_add(list, call->arena, "traceparent", parent, TRACE_PARENT_SIZE);
+    size_t size;
+    const char *state = rpc_metadata(call, "tracestate", &size);
+    if (state != NULL && call->trace.parent != 0)
+        field_list_add(list, call->arena, "tracestate", state, size);
 }
 
 static void add_given(struct field_list *list, struct arena *arena,

@@ -11,6 +11,7 @@
 #include "rpc/peers.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -30,6 +31,42 @@ static void take_request_id(struct rpc_call *call)
         call->request_id = given;
     rpc_set_header(call, "x-request-id", call->request_id,
                    strlen(call->request_id));
+}
+
+/* NULL when it is not there or not once: none can be chosen. */
+static const struct rpc_field *find_single(const struct call_state *state,
+                                           const char *name)
+{
+    const struct rpc_field *found = NULL;
+    for (const struct rpc_field *f = state->head.metadata; f != NULL;
+         f = f->next) {
+        if (strcmp(f->name, name) != 0)
+            continue;
+        if (found != NULL)
+            return NULL;
+        found = f;
+    }
+    return found;
+}
+
+static void take_trace(struct call_state *state)
+{
+    const struct rpc_field *parent = find_single(state, "traceparent");
+    if (parent != NULL)
+        trace_continue(&state->call.trace, parent->value, parent->value_size);
+}
+
+/* What a client says of itself; more than five figures are not believed. */
+static void take_attempts(struct call_state *state)
+{
+    const struct rpc_field *field =
+        find_single(state, "grpc-previous-rpc-attempts");
+    if (field == NULL || field->value_size > 5)
+        return;
+    const char *text = field->value;
+    if (*text == '\0' || strspn(text, "0123456789") != field->value_size)
+        return;
+    state->call.previous_attempts = (uint32_t)strtoul(text, NULL, 10);
 }
 
 /* Behind a proxy every connection has the proxy's address: limits and logs
@@ -311,6 +348,8 @@ static void register_refusals(void)
 rpc_status gate_pass(struct call_state *state)
 {
     take_request_id(&state->call);
+    take_trace(state);
+    take_attempts(state);
     take_forwarded_peer(state);
     for (int i = 0; i < STEPS; i++) {
         if (steps[i].spares_operators && call_is_operators(state))

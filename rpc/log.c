@@ -165,8 +165,8 @@ void log_call(const struct observed *o, rpc_status status, int64_t end_us)
     size_t caller_size = strnlen(caller, LOG_NAME_MAX);
     size_t request_size = strnlen(request_id, LOG_NAME_MAX);
     size_t peer_size = strnlen(peer, LOG_NAME_MAX);
-    struct log_record *r =
-        reserve(message_size + caller_size + request_size + peer_size + 4);
+    struct log_record *r = reserve(sizeof o->trace + message_size +
+                                   caller_size + request_size + peer_size + 4);
     if (r == NULL)
         return;
     *r = (struct log_record){
@@ -180,8 +180,10 @@ void log_call(const struct observed *o, rpc_status status, int64_t end_us)
         .bytes_out = o->bytes_out,
         .messages_in = o->messages_in,
         .messages_out = o->messages_out,
+        .previous_attempts = o->previous_attempts,
     };
-    char *at = append_text(r->texts, message, message_size);
+    memcpy(r->texts, &o->trace, sizeof o->trace);
+    char *at = append_text(r->texts + sizeof o->trace, message, message_size);
     at = append_text(at, caller, caller_size);
     at = append_text(at, request_id, request_size);
     append_text(at, peer, peer_size);

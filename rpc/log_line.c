@@ -117,9 +117,27 @@ static void put_time(struct log_batch *batch, int64_t wall_us)
     put_literal(batch, "Z\"");
 }
 
+/* As OpenTelemetry names them. */
+static void put_trace(struct log_batch *batch, const struct rpc_trace *trace)
+{
+    char id[TRACE_ID_SIZE + 1], span[TRACE_SPAN_SIZE + 1];
+    if (trace->span == 0)
+        return; /* a line of no call */
+    trace_write_id(trace, id);
+    trace_write_span(trace->span, span);
+    put_pair(batch, "trace_id", id);
+    put_pair(batch, "span_id", span);
+    if (trace->parent == 0)
+        return;
+    trace_write_span(trace->parent, span);
+    put_pair(batch, "parent_span_id", span);
+}
+
 static void put_call(struct log_batch *batch, const struct log_record *r)
 {
-    const char *message = r->texts;
+    struct rpc_trace trace;
+    memcpy(&trace, r->texts, sizeof trace);
+    const char *message = r->texts + sizeof trace;
     const char *caller = message + strlen(message) + 1;
     const char *request_id = caller + strlen(caller) + 1;
     const char *peer = request_id + strlen(request_id) + 1;
@@ -135,6 +153,9 @@ static void put_call(struct log_batch *batch, const struct log_record *r)
     put_number_pair(batch, "bytes_out", r->bytes_out);
     put_pair(batch, "user_id", caller);
     put_pair(batch, "request_id", request_id);
+    put_trace(batch, &trace);
+    if (r->previous_attempts > 0)
+        put_number_pair(batch, "previous_attempts", r->previous_attempts);
     put_pair(batch, "peer", peer);
     put_pair(batch, "message", message);
 }

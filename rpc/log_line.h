@@ -2,6 +2,7 @@
 #define PRBAL_RPC_LOG_LINE_H
 
 #include "rpc/log.h"
+#include "rpc/trace.h"
 
 /* From a record in a ring to a line of JSON. */
 
@@ -15,13 +16,16 @@ struct log_record {
     int64_t duration_us, wait_us; /* wait: from the headers to the handler */
     uint64_t bytes_in, bytes_out;
     uint32_t messages_in, messages_out;
-    char texts[]; /* text; for a call: message, caller, request id, peer */
+    uint32_t previous_attempts;
+    /* Text; for a call: its struct rpc_trace, and the texts message, caller,
+     * request id, peer. */
+    char texts[];
 };
 
 /* The longest line: a text of control characters, each six bytes. */
 enum {
     LOG_NAME_MAX = 128, /* of a caller's or request's id, of an address */
-    LOG_LINE_BYTES_MAX = 6 * (LOG_TEXT_MAX + 4 * LOG_NAME_MAX) + 512,
+    LOG_LINE_BYTES_MAX = 6 * (LOG_TEXT_MAX + 4 * LOG_NAME_MAX) + 1024,
     LOG_BATCH_BYTES = 64 * 1024,
 };
 

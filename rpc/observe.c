@@ -13,6 +13,7 @@ static struct {
     metric tails;
     metric bytes_in, bytes_out;
     metric messages_in, messages_out;
+    metric retried;
     struct method_numbers other; /* paths that are no method */
 } numbers;
 static uv_once_t numbers_once = UV_ONCE_INIT;
@@ -34,6 +35,9 @@ static void register_numbers(void)
                                           "Request messages.", NULL);
     numbers.messages_out = metrics_counter("grpc_server_sent_messages_total",
                                            "Response messages.", NULL);
+    numbers.retried = metrics_counter(
+        "grpc_server_retried_calls_total",
+        "Calls that the client, as it says, has made before.", NULL);
     numbers.other = observe_method("other");
 }
 
@@ -128,6 +132,8 @@ void observe_start(const struct call_state *state)
 {
     metrics_add(numbers_of(state->entry)->started, 1);
     load_count_start(state->worker);
+    if (state->call.previous_attempts > 0)
+        metrics_add(numbers.retried, 1);
     if (state->is_counted)
         metrics_add(numbers.in_flight, 1);
 }
@@ -153,6 +159,8 @@ static struct observed observed_of(const struct call_state *state)
         .caller_id = state->call.caller.id,
         .request_id = state->call.request_id,
         .peer = state->call.peer,
+        .trace = state->call.trace,
+        .previous_attempts = state->call.previous_attempts,
         .start_us = state->start_us != 0 ? state->start_us
                                          : loop_now_us(state->call.loop),
         .handler_us = state->handler_us,

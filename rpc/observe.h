@@ -3,6 +3,7 @@
 
 #include "rpc/metrics.h"
 #include "rpc/status.h"
+#include "rpc/trace.h"
 
 #include <stdint.h>
 
@@ -16,6 +17,8 @@ struct observed {
     const char *caller_id;            /* NULL: nobody signed in */
     const char *request_id;
     const char *peer;
+    struct rpc_trace trace;
+    uint32_t previous_attempts;
     int64_t start_us;             /* headers complete */
     int64_t handler_us;           /* the handler began; 0 = it did not */
     uint64_t bytes_in, bytes_out; /* of messages, as they are read */

@@ -1,5 +1,6 @@
 #include "tests/rpc/channelkit.h"
 
+#include "rpc/log.h"
 #include "tests/rpc/interopservice.rpc.h"
 #include "tests/rpc/testservice.client.h"
 
@@ -312,6 +313,43 @@ static void the_request_id_is_handed_on(void **state)
     assert_string_equal(two.ids[0], two.ids[1]);
 }
 
+struct traced {
+    fixture *t;
+    char trace_id[TRACE_ID_SIZE + 1], span[TRACE_SPAN_SIZE + 1];
+};
+
+static void call_and_keep_span(struct rpc_call *call, void *argument)
+{
+    struct traced *traced = argument;
+    EchoRequest req = ECHO_REQUEST_INIT;
+    EchoResponse *res;
+    trace_write_id(&call->trace, traced->trace_id);
+    trace_write_span(call->trace.span, traced->span);
+    rpc_channel_call(call, traced->t->channel, TEST_METHOD("Echo"), &req, &res,
+                     NULL);
+}
+
+/* The server's log line names the task as the parent of its span. */
+static void a_call_belongs_to_the_trace_of_its_caller(void **state)
+{
+    struct traced traced = {.t = *state};
+    char path[] = "/tmp/prbal-channel-XXXXXX", error[200], line[2048];
+    char wanted[128];
+    close(mkstemp(path));
+    assert_true(
+        log_open(&(struct log_options){.path = path}, error, sizeof error));
+    kit_run(traced.t, call_and_keep_span, &traced);
+    log_close();
+    FILE *file = fopen(path, "r");
+    assert_non_null(fgets(line, sizeof line, file));
+    fclose(file);
+    unlink(path);
+    snprintf(wanted, sizeof wanted, "\"trace_id\":\"%s\"", traced.trace_id);
+    assert_non_null(strstr(line, wanted));
+    snprintf(wanted, sizeof wanted, "\"parent_span_id\":\"%s\"", traced.span);
+    assert_non_null(strstr(line, wanted));
+}
+
 static void a_target_that_is_none_is_refused_with_a_sentence(void **state)
 {
     fixture *t = *state;
@@ -376,6 +414,7 @@ int main(void)
         TEST(a_response_that_is_too_large_is_refused),
         TEST(each_method_has_a_typed_call),
         TEST(the_request_id_is_handed_on),
+        TEST(a_call_belongs_to_the_trace_of_its_caller),
         TEST(a_target_that_is_none_is_refused_with_a_sentence),
         TEST(a_channel_that_goes_ends_its_calls),
         TEST(calls_are_counted_by_method_and_status),
