@@ -1,95 +1,6 @@
-/* Connect over HTTP/2, on the same port as gRPC. */
+/* Unary calls of Connect over HTTP/2, on the same port as gRPC. */
 #include "rpc/compress.h"
-#include "tests/rpc/interop_registry.rpc.h"
-#include "tests/rpc/interopservice.rpc.h"
-#include "tests/wire/wire.h"
-
-#include <stdio.h>
-
-#define PAGE "https://app.example"
-#define COUNT(array) (sizeof(array) / sizeof(array)[0])
-#define INTEROP_UNARY "/grpc.testing.TestService/UnaryCall"
-
-static rpc_status refuse_strangers(struct rpc_call *call, const char *token)
-{
-    if (token == NULL)
-        return rpc_fail(call, RPC_UNAUTHENTICATED, "sign in first");
-    call->caller.id = arena_strdup(call->arena, token);
-    call->caller.roles = 1u << 4;
-    return RPC_SUCCESS;
-}
-
-static int start(void **state)
-{
-    static const struct rpc_registry *const registries[] = {
-        &test_registry, &interop_registry, NULL};
-    *state = wire_start((struct rpc_server_options){
-        .registries = registries,
-        .hooks = {.authenticate = refuse_strangers},
-        .web_origins = PAGE,
-        .message_bytes_max = 100000,
-        .compress_bytes_min = 1000,
-    });
-    return 0;
-}
-
-static struct bytes packed(fixture *t, const void *message)
-{
-    struct bytes b;
-    b.data = codec_pack(t->arena, message, &b.size);
-    return b;
-}
-
-static struct bytes echo(fixture *t, const char *text)
-{
-    EchoRequest req = ECHO_REQUEST_INIT;
-    req.text = text;
-    return packed(t, &req);
-}
-
-/* A unary call with two more header fields, either of which may be NULL. */
-static struct client_response *call_with(fixture *t, const char *path,
-                                         struct bytes body, const char *name,
-                                         const char *value)
-{
-    const struct rpc_header headers[] = {
-        {"content-type", "application/proto"}, {name, value}, {NULL, NULL}};
-    return wire_call(t, path, headers, body);
-}
-
-static struct client_response *call_proto(fixture *t, const char *path,
-                                          struct bytes body)
-{
-    return call_with(t, path, body, NULL, NULL);
-}
-
-static void assert_error(const struct client_response *r, int http_status,
-                         const char *code)
-{
-    char beginning[64];
-    int size = snprintf(beginning, sizeof beginning, "{\"code\":\"%s\"", code);
-    if (r->http_status != http_status || r->body_size < (size_t)size ||
-        memcmp(r->body, beginning, (size_t)size) != 0)
-        fail_msg("%d %.*s", r->http_status, (int)r->body_size,
-                 (const char *)r->body);
-    assert_string_equal(client_field(r, "content-type"), "application/json");
-}
-
-static void assert_says(const struct client_response *r, const char *words)
-{
-    if (memmem(r->body, r->body_size, words, strlen(words)) == NULL)
-        fail_msg("%.*s", (int)r->body_size, (const char *)r->body);
-}
-
-static const char *echoed(fixture *t, const struct client_response *r)
-{
-    struct codec_error error;
-    EchoResponse *res = (EchoResponse *)codec_decode(
-        t->arena, ECHO_RESPONSE_DESCRIPTOR, r->body, r->body_size, &error);
-    assert_int_equal(r->http_status, 200);
-    assert_non_null(res);
-    return res->text;
-}
+#include "tests/rpc/connect_kit.h"
 
 /* --- unary --- */
 
@@ -344,6 +255,22 @@ static void what_is_no_message_is_told(void **state)
     assert_error(r, 400, "invalid_argument");
 }
 
+static void a_client_that_has_gone_ends_its_call(void **state)
+{
+    fixture *t = *state;
+    SleepRequest req = SLEEP_REQUEST_INIT;
+    req.sleep_ms = 50000;
+    struct bytes body = packed(t, &req);
+    static const struct rpc_header headers[] = {
+        {"content-type", "application/proto"}, {NULL, NULL}};
+    struct client_response *r = client_request(t->client, TEST_SLEEP, headers,
+                                               body.data, body.size, true);
+    client_ping(t->client);
+    client_reset(t->client, r, NGHTTP2_CANCEL);
+    client_ping(t->client);
+    assert_still_serves(t); /* and the drain at the end waits for no sleeper */
+}
+
 /* --- what is no call --- */
 
 static struct client_response *ask(fixture *t, const char *method,
@@ -406,17 +333,6 @@ static void a_strangers_page_may_not(void **state)
 
 /* --- GET --- */
 
-static struct client_response *get(fixture *t, const char *query,
-                                   const char *name, const char *value)
-{
-    const struct rpc_header headers[] = {{":method", "GET"},
-                                         {"content-type", "text/plain"},
-                                         {name, value},
-                                         {NULL, NULL}};
-    return wire_call(t, arena_printf(t->arena, "%s%s", TEST_ECHO, query),
-                     headers, (struct bytes){NULL, 0});
-}
-
 static void a_get_carries_the_message_in_its_query(void **state)
 {
     fixture *t = *state;
@@ -470,260 +386,6 @@ static void a_query_that_will_not_do_is_told(void **state)
     }
 }
 
-/* --- streams --- */
-
-static const struct rpc_header streaming[] = {
-    {"content-type", "application/connect+proto"}, {NULL, NULL}};
-
-/* The JSON of the last envelope, which has flag 2. */
-static const char *end_of(fixture *t, const struct client_response *r)
-{
-    const uint8_t *at = r->body, *end = r->body + r->body_size;
-    while (end - at >= 5) {
-        size_t size = (size_t)at[1] << 24 | at[2] << 16 | at[3] << 8 | at[4];
-        assert_true(size <= (size_t)(end - at - 5));
-        if (at[0] == 2) {
-            assert_true(at + 5 + size == end);
-            return arena_strndup(t->arena, (const char *)at + 5, size);
-        }
-        at += 5 + size;
-    }
-    fail_msg("no end of stream");
-    return NULL;
-}
-
-static void a_stream_ends_with_an_envelope(void **state)
-{
-    fixture *t = *state;
-    ServerStreamRequest req = SERVER_STREAM_REQUEST_INIT;
-    req.count = 3;
-    struct client_response *r =
-        wire_call(t, TEST_SERVER_STREAM, streaming, framed(t, &req));
-    assert_int_equal(r->http_status, 200);
-    assert_int_equal(r->header_blocks, 1);
-    assert_string_equal(client_field(r, "content-type"),
-                        "application/connect+proto");
-    ServerStreamResponse *res =
-        message_at(t, SERVER_STREAM_RESPONSE_DESCRIPTOR, r, 2);
-    assert_int_equal(res->index, 2);
-    assert_string_equal(end_of(t, r), "{}");
-}
-
-static void an_error_of_a_stream_is_in_its_end(void **state)
-{
-    fixture *t = *state;
-    ServerStreamRequest req = SERVER_STREAM_REQUEST_INIT;
-    req.count = 1;
-    req.code = RPC_ABORTED;
-    struct client_response *r =
-        wire_call(t, TEST_SERVER_STREAM, streaming, framed(t, &req));
-    assert_int_equal(r->http_status, 200);
-    assert_string_equal(
-        end_of(t, r),
-        "{\"error\":{\"code\":\"aborted\",\"message\":\"as asked for\"}}");
-}
-
-static void a_client_stream_adds_up(void **state)
-{
-    fixture *t = *state;
-    ClientStreamRequest req = CLIENT_STREAM_REQUEST_INIT;
-    struct client_response *r = client_request(t->client, TEST_CLIENT_STREAM,
-                                               streaming, NULL, 0, false);
-    for (req.number = 1; req.number <= 4; req.number++) {
-        struct bytes body = framed(t, &req);
-        client_send(t->client, r, body.data, body.size, req.number == 4);
-    }
-    client_wait(t->client, r);
-    ClientStreamResponse *res =
-        message_at(t, CLIENT_STREAM_RESPONSE_DESCRIPTOR, r, 0);
-    assert_int_equal(res->sum, 10);
-}
-
-static void both_sides_may_talk_at_once(void **state)
-{
-    fixture *t = *state;
-    BidiStreamRequest req = BIDI_STREAM_REQUEST_INIT;
-    req.text = "ping";
-    struct bytes body = framed(t, &req);
-    struct client_response *r =
-        client_request(t->client, TEST_BIDI_STREAM, streaming, NULL, 0, false);
-    for (size_t i = 1; i <= 3; i++) {
-        client_send(t->client, r, body.data, body.size, false);
-        client_wait_body(t->client, r, i * body.size);
-    }
-    client_send(t->client, r, NULL, 0, true);
-    client_wait(t->client, r);
-    assert_string_equal(end_of(t, r), "{}");
-}
-
-static void broken_streams_are_told_in_their_end(void **state)
-{
-    fixture *t = *state;
-    static const struct {
-        const char *bytes;
-        size_t size;
-        const char *code;
-    } rows[] = {
-        {"", 0, "unimplemented"},
-        {"\0\0\0\0\0\0\0\0\0\0", 10, "unimplemented"},
-        {"\0\0\0\0", 4, "invalid_argument"},
-        {"\0\0\0\0\1", 5, "invalid_argument"},
-        {"\1\0\0\0\1x", 6, "internal"},
-        {"\2\0\0\0\0", 5, "internal"},
-        {"\0\0\1\x86\xa1", 5, "resource_exhausted"},
-    };
-    for (size_t i = 0; i < COUNT(rows); i++) {
-        struct client_response *r = wire_call(
-            t, TEST_SERVER_STREAM, streaming,
-            (struct bytes){(uint8_t *)(uintptr_t)rows[i].bytes, rows[i].size});
-        assert_int_equal(r->http_status, 200);
-        assert_non_null(
-            strstr(end_of(t, r),
-                   arena_printf(t->arena, "\"code\":\"%s\"", rows[i].code)));
-    }
-}
-
-/* --- JSON --- */
-
-static struct bytes text(const char *json)
-{
-    return (struct bytes){(uint8_t *)(uintptr_t)json, strlen(json)};
-}
-
-static struct client_response *call_json(fixture *t, const char *path,
-                                         const char *json)
-{
-    static const struct rpc_header headers[] = {
-        {"content-type", "application/json; charset=utf-8"}, {NULL, NULL}};
-    return wire_call(t, path, headers, text(json));
-}
-
-static void assert_body(const struct client_response *r, const char *expected)
-{
-    if (r->body_size != strlen(expected) ||
-        memcmp(r->body, expected, r->body_size) != 0)
-        fail_msg("%.*s", (int)r->body_size, (const char *)r->body);
-}
-
-static void json_is_answered_in_json(void **state)
-{
-    fixture *t = *state;
-    struct client_response *r = call_json(
-        t, TEST_ECHO, "{\"text\":\"hi\",\"number\":42,\"unknown\":[]}");
-    assert_int_equal(r->http_status, 200);
-    assert_string_equal(client_field(r, "content-type"), "application/json");
-    assert_body(r, "{\"text\":\"hi\",\"number\":\"42\"}");
-}
-
-static void json_that_will_not_do_is_told_with_its_place(void **state)
-{
-    fixture *t = *state;
-    struct client_response *r = call_json(t, TEST_ECHO, "{\"text\":1}");
-    assert_error(r, 400, "invalid_argument");
-    assert_says(r, "text: expected a string (line 1, column 9)");
-    r = call_json(t, TEST_ECHO, "");
-    assert_error(r, 400, "invalid_argument");
-}
-
-static void details_are_readable_for_people(void **state)
-{
-    fixture *t = *state;
-    struct client_response *r =
-        call_json(t, TEST_FAIL,
-                  "{\"code\":3,\"message\":\"too short\",\"field\":\"name\"}");
-    assert_error(r, 400, "invalid_argument");
-    assert_says(r, "\"type\":\"google.rpc.BadRequest\"");
-    assert_says(r, "\"debug\":{\"fieldViolations\":[{\"field\":\"name\","
-                   "\"description\":\"too short\"}]}");
-}
-
-static void a_get_may_ask_in_json(void **state)
-{
-    fixture *t = *state;
-    struct client_response *r =
-        get(t, "?connect=v1&encoding=json&message=%7B%22text%22%3A%22a+b%22%7D",
-            NULL, NULL);
-    assert_string_equal(client_field(r, "content-type"), "application/json");
-    assert_body(r, "{\"text\":\"a b\"}");
-}
-
-static struct bytes envelope(fixture *t, const char *json)
-{
-    struct bytes b = {arena_alloc(t->arena, strlen(json) + 5), 0};
-    b.size = client_frame(b.data, 0, json, strlen(json));
-    return b;
-}
-
-static struct client_response *stream_json(fixture *t, const char *type,
-                                           const char *path, const char *json)
-{
-    const struct rpc_header headers[] = {{"content-type", type}, {NULL, NULL}};
-    return wire_call(t, path, headers, envelope(t, json));
-}
-
-static void streams_may_speak_json(void **state)
-{
-    fixture *t = *state;
-    struct client_response *r = stream_json(
-        t, "application/connect+json", TEST_SERVER_STREAM, "{\"count\":2}");
-    assert_int_equal(r->http_status, 200);
-    assert_string_equal(client_field(r, "content-type"),
-                        "application/connect+json");
-    static const char expected[] = "\0\0\0\0\2{}\0\0\0\0\13{\"index\":1}"
-                                   "\2\0\0\0\2{}";
-    assert_int_equal(r->body_size, sizeof expected - 1);
-    assert_memory_equal(r->body, expected, r->body_size);
-}
-
-/* Every protocol may: a content type says both. */
-static void grpc_and_grpc_web_may_speak_json(void **state)
-{
-    fixture *t = *state;
-    static const char *const types[] = {"application/grpc+json",
-                                        "application/grpc-web+json"};
-    static const char expected[] = "\0\0\0\0\14{\"text\":\"j\"}";
-    for (size_t i = 0; i < COUNT(types); i++) {
-        struct client_response *r =
-            stream_json(t, types[i], TEST_ECHO, "{\"text\":\"j\"}");
-        assert_int_equal(r->http_status, 200);
-        assert_string_equal(client_field(r, "content-type"), types[i]);
-        assert_true(r->body_size >= sizeof expected - 1);
-        assert_memory_equal(r->body, expected, sizeof expected - 1);
-    }
-}
-
-/* Watch goes on without a coroutine, and its states are encoded beforehand. */
-static void an_idle_stream_speaks_json_too(void **state)
-{
-    fixture *t = *state;
-    static const struct rpc_header headers[] = {
-        {"content-type", "application/connect+json"}, {NULL, NULL}};
-    static const char expected[] = "\0\0\0\0\24{\"status\":\"SERVING\"}";
-    struct bytes body = envelope(t, "{}");
-    struct client_response *r =
-        client_request(t->client, "/grpc.health.v1.Health/Watch", headers,
-                       body.data, body.size, true);
-    client_wait_body(t->client, r, sizeof expected - 1);
-    assert_memory_equal(r->body, expected, sizeof expected - 1);
-    client_reset(t->client, r, NGHTTP2_CANCEL);
-}
-
-static void a_client_that_has_gone_ends_its_call(void **state)
-{
-    fixture *t = *state;
-    SleepRequest req = SLEEP_REQUEST_INIT;
-    req.sleep_ms = 50000;
-    struct bytes body = packed(t, &req);
-    static const struct rpc_header headers[] = {
-        {"content-type", "application/proto"}, {NULL, NULL}};
-    struct client_response *r = client_request(t->client, TEST_SLEEP, headers,
-                                               body.data, body.size, true);
-    client_ping(t->client);
-    client_reset(t->client, r, NGHTTP2_CANCEL);
-    client_ping(t->client);
-    assert_still_serves(t); /* and the drain at the end waits for no sleeper */
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -743,25 +405,13 @@ int main(void)
         cmocka_unit_test(good_header_fields_are_taken),
         cmocka_unit_test(the_clients_timeout_ends_a_call),
         cmocka_unit_test(what_is_no_message_is_told),
+        cmocka_unit_test(a_client_that_has_gone_ends_its_call),
         cmocka_unit_test(what_is_no_call_is_told_how_to_call),
         cmocka_unit_test(a_known_page_may_call_and_read_all),
         cmocka_unit_test(a_strangers_page_may_not),
         cmocka_unit_test(a_get_carries_the_message_in_its_query),
         cmocka_unit_test(answers_with_a_token_are_not_kept),
         cmocka_unit_test(a_query_that_will_not_do_is_told),
-        cmocka_unit_test(a_stream_ends_with_an_envelope),
-        cmocka_unit_test(an_error_of_a_stream_is_in_its_end),
-        cmocka_unit_test(a_client_stream_adds_up),
-        cmocka_unit_test(both_sides_may_talk_at_once),
-        cmocka_unit_test(broken_streams_are_told_in_their_end),
-        cmocka_unit_test(json_is_answered_in_json),
-        cmocka_unit_test(json_that_will_not_do_is_told_with_its_place),
-        cmocka_unit_test(details_are_readable_for_people),
-        cmocka_unit_test(a_get_may_ask_in_json),
-        cmocka_unit_test(streams_may_speak_json),
-        cmocka_unit_test(grpc_and_grpc_web_may_speak_json),
-        cmocka_unit_test(an_idle_stream_speaks_json_too),
-        cmocka_unit_test(a_client_that_has_gone_ends_its_call),
     };
     return cmocka_run_group_tests(tests, start, wire_stop);
 }
