@@ -255,6 +255,23 @@ static int on_stream_close(nghttp2_session *session, int32_t id,
 
 /* --- sending --- */
 
+/* Before and not after: nghttp2 tells of a frame's end when it is asked for the
+ * next one, and then a request could have left that counts as unsent. */
+static int on_frame_to_send(nghttp2_session *session,
+                            const nghttp2_frame *frame, void *user)
+{
+    (void)session;
+    struct channel_link *link = user;
+    struct rpc_channel_stream *stream = frame->hd.type == NGHTTP2_HEADERS
+                                            ? find(link, frame->hd.stream_id)
+                                            : NULL;
+    if (stream == NULL)
+        return 0;
+    stream->is_sent = true;
+    stream->fill = link->fills;
+    return 0;
+}
+
 static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame,
                          void *user)
 {
@@ -268,12 +285,7 @@ static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame,
     if (frame->hd.type == NGHTTP2_DATA)
         link->data_frames_sent++;
     struct rpc_channel_stream *stream = find(link, frame->hd.stream_id);
-    if (stream == NULL)
-        return 0;
-    if (!stream->is_sent)
-        stream->fill = link->fills;
-    stream->is_sent = true;
-    if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM)
+    if (stream != NULL && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
         stream->is_ended = true;
     return 0;
 }
@@ -350,6 +362,8 @@ static void set_callbacks(nghttp2_session_callbacks *callbacks)
                                                               on_data);
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks,
                                                            on_stream_close);
+    nghttp2_session_callbacks_set_before_frame_send_callback(callbacks,
+                                                             on_frame_to_send);
     nghttp2_session_callbacks_set_on_frame_send_callback(callbacks,
                                                          on_frame_sent);
 }

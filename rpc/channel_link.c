@@ -71,7 +71,6 @@ void channel_link_close(struct channel_link *link, const char *reason)
     bool was_ready = link->stage == CHANNEL_LINK_READY;
     say_goodbye(link);
     link->stage = CHANNEL_LINK_CLOSED;
-    link->is_leaving = true;
     loop_timer_stop(&link->timer);
     unlink_link(link);
     channel_h2_close(link, reason);

@@ -27,6 +27,9 @@ struct bad {
     const struct bad_server *server;
     nghttp2_hd_deflater *deflater;
     bool is_gone;
+    /* Requests that ended while something else was waited for. */
+    uint32_t ended[64];
+    size_t ended_count;
 };
 
 /* --- sending --- */
@@ -191,19 +194,30 @@ bool bad_wait(struct bad *bad, uint8_t type, uint8_t flags,
         if (f->type == NGHTTP2_SETTINGS && !(f->flags & NGHTTP2_FLAG_ACK) &&
             !bad->server->is_mute)
             bad_frame(bad, NGHTTP2_SETTINGS, NGHTTP2_FLAG_ACK, 0, "", 0);
+        if (f->type == NGHTTP2_DATA && (f->flags & NGHTTP2_FLAG_END_STREAM) &&
+            bad->ended_count < sizeof bad->ended / sizeof bad->ended[0])
+            bad->ended[bad->ended_count++] = f->stream;
         if (f->type == type && (f->flags & flags) == flags)
             return true;
     }
     return false;
 }
 
+bool bad_has_request(const struct bad *bad)
+{
+    return bad->ended_count > 0;
+}
+
 uint32_t bad_request(struct bad *bad)
 {
-    struct bad_frame frame;
-    while (bad_wait(bad, NGHTTP2_DATA, 0, &frame))
-        if (frame.flags & NGHTTP2_FLAG_END_STREAM)
-            return frame.stream;
-    return 0;
+    if (!bad_has_request(bad) &&
+        !bad_wait(bad, NGHTTP2_DATA, NGHTTP2_FLAG_END_STREAM, NULL))
+        return 0;
+    uint32_t stream = bad->ended[0];
+    bad->ended_count--;
+    memmove(bad->ended, bad->ended + 1,
+            bad->ended_count * sizeof bad->ended[0]);
+    return stream;
 }
 
 void bad_wait_closed(struct bad *bad)

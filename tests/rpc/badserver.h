@@ -55,8 +55,11 @@ struct bad_frame {
 };
 bool bad_wait(struct bad *bad, uint8_t type, uint8_t flags,
               struct bad_frame *frame);
-/* Until the end of a request came: its stream, or 0. */
+/* Until the end of a request came: its stream, or 0.  In the order of arrival,
+ * also of those that came while something else was waited for. */
 uint32_t bad_request(struct bad *bad);
+/* Whether one is there already. */
+bool bad_has_request(const struct bad *bad);
 /* Until the client has closed. */
 void bad_wait_closed(struct bad *bad);
 
