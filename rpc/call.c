@@ -405,7 +405,7 @@ static void start_deadline(struct call_state *state)
         loop_timer_start(call->loop, &state->deadline, (left_us + 999) / 1000);
     } else if (!reads_stream(call->method)) {
         loop_timer_start(call->loop, &state->deadline,
-                         call->server->options.unary_ms_max);
+                         state->worker->options.unary_ms_max);
     }
 }
 
@@ -436,7 +436,8 @@ size_t rpc_transport_message_bytes_max(const struct rpc_transport *transport)
         return 0;
     const struct rpc_call *call = transport->call;
     uint32_t max = call->method == NULL ? 0 : call->method->request_bytes_max;
-    return max != 0 ? max : call->server->options.message_bytes_max;
+    return max != 0 ? max
+                    : call_state_of(call)->worker->options.message_bytes_max;
 }
 
 static void receive_single(struct call_state *state, const void *bytes,

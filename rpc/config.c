@@ -468,6 +468,27 @@ config_origin config_origin_of(const struct config *config, const char *name)
     return row == NULL ? CONFIG_FROM_DEFAULT : state_of(config, row)->origin;
 }
 
+bool config_name(const struct config *config, size_t place, const char **name)
+{
+    if (place >= config->row_count)
+        return false;
+    *name =
+        config->rows[place].section == NULL ? config->rows[place].name : NULL;
+    return true;
+}
+
+bool config_number(const struct config *config, const char *name,
+                   int64_t *number)
+{
+    const struct config_row *row = find(config, name, strlen(name));
+    if (row == NULL ||
+        (row->type != CONFIG_INT && row->type != CONFIG_DURATION &&
+         row->type != CONFIG_SIZE))
+        return false;
+    memcpy(number, (const char *)config->values + row->offset, sizeof *number);
+    return true;
+}
+
 const char *config_origin_name(config_origin origin)
 {
     static const char *const names[] = {"default", "file", "environment",

@@ -79,6 +79,14 @@ const char *config_text(const struct config *config, const char *name);
 config_origin config_origin_of(const struct config *config, const char *name);
 const char *config_origin_name(config_origin origin);
 
+/* The name of the row at this place, NULL for a heading; false past the end. */
+bool config_name(const struct config *config, size_t place, const char **name);
+
+/* What is a number, a duration in ms or a size in bytes; false for others and
+ * unknown names. */
+bool config_number(const struct config *config, const char *name,
+                   int64_t *number);
+
 /* A table of all settings: for people, or as the reference page. */
 void config_print(const struct config *config, FILE *out);
 void config_print_markdown(const struct config *config, FILE *out);

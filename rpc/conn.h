@@ -149,7 +149,7 @@ static inline int64_t conn_now_us(const struct conn *conn)
 static inline const struct rpc_server_options *conn_options(
     const struct conn *conn)
 {
-    return &conn->net->worker->server->options;
+    return &conn->net->worker->options;
 }
 
 /* Takes over an accepted socket, on the worker's thread. */

@@ -124,7 +124,7 @@ static rpc_status set_deadline(struct call_state *state)
     timeout_us = shorter(timeout_us, ms_to_us(method->deadline_max_ms));
     if (method->kind == RPC_UNARY)
         timeout_us =
-            shorter(timeout_us, ms_to_us(call->server->options.unary_ms_max));
+            shorter(timeout_us, ms_to_us(state->worker->options.unary_ms_max));
     if (timeout_us == 0)
         return (rpc_status){RPC_DEADLINE_EXCEEDED,
                             "the deadline passed before the call came"};
@@ -305,7 +305,7 @@ static rpc_status check_queue_delay(struct call_state *state)
 {
     struct rpc_call *call = &state->call;
     if (loop_lag_us(call->loop) / 1000 <=
-        call->server->options.queue_delay_ms_max)
+        state->worker->options.queue_delay_ms_max)
         return RPC_SUCCESS;
     return rpc_fail_retry(call, RPC_RESOURCE_EXHAUSTED, 2000,
                           "the server is overloaded");
@@ -339,9 +339,8 @@ static void register_refusals(void)
     char labels[64];
     for (int i = 0; i < STEPS; i++) {
         snprintf(labels, sizeof labels, "reason=\"%s\"", steps[i].refusal);
-        refusals[i] =
-            metrics_counter("grpc_server_refusals_total",
-                            "Calls that the header-time gate refused.", labels);
+        refusals[i] = metrics_counter("grpc_server_refusals_total",
+                                      "Calls that a limit refused.", labels);
     }
 }
 

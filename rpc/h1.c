@@ -412,6 +412,8 @@ static void sweep(struct conn *conn, int64_t at_us)
     const struct h1 *h1 = conn->h1;
     if (conn->refusal != NULL)
         return;
+    if (h1->stream != NULL)
+        http_sweep_message(h1->stream, room(conn) > 0, at_us);
     if (is_idle(h1) && is_overdue(conn->idle_us, options->idle_ms, at_us))
         drain(conn, "max_idle");
     else if (is_reading_head(h1) &&

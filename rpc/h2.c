@@ -6,6 +6,7 @@
 #include "rpc/h2.h"
 
 #include "rpc/h2_window.h"
+#include "rpc/observe.h"
 #include "rpc/wire.h"
 
 #include <assert.h>
@@ -84,6 +85,7 @@ static void on_request(struct conn *conn, const nghttp2_frame *frame)
 {
     int32_t id = frame->hd.stream_id;
     if (!has_free_slot(conn)) {
+        observe_refusal("streams");
         refuse_stream(conn, id);
         return;
     }
@@ -295,13 +297,13 @@ static void set_callbacks(nghttp2_session_callbacks *callbacks)
 /* no_closed_streams: nghttp2 would keep up to MAX_CONCURRENT_STREAMS closed
  * ones, for 12 % of the time and most of the memory of a busy connection.
  * no ..._ws_validation: a value with outer blanks is legal gRPC metadata. */
-static void set_options(nghttp2_option *option)
+static void set_options(nghttp2_option *option,
+                        const struct rpc_server_options *options)
 {
     nghttp2_option_set_no_closed_streams(option, 1);
     nghttp2_option_set_no_auto_window_update(option, 1);
     nghttp2_option_set_no_rfc9113_leading_and_trailing_ws_validation(option, 1);
-    nghttp2_option_set_max_continuations(option,
-                                         guard_limits_default.continuations);
+    nghttp2_option_set_max_continuations(option, options->frames.continuations);
     nghttp2_option_set_stream_reset_rate_limit(option, RESET_BURST,
                                                RESET_PER_SECOND);
     nghttp2_option_set_max_outbound_ack(option, OUTBOUND_ACK_MAX);
@@ -312,7 +314,7 @@ void h2_worker_start(struct rpc_net_worker *net)
     h2_check(nghttp2_session_callbacks_new(&net->callbacks));
     h2_check(nghttp2_option_new(&net->option));
     set_callbacks(net->callbacks);
-    set_options(net->option);
+    set_options(net->option, &net->worker->options);
     net->memory = (nghttp2_mem){
         .mem_user_data = net->pool,
         .malloc = memory_alloc,
@@ -349,7 +351,7 @@ static void submit_settings(struct conn *conn)
 static void open_session(struct conn *conn)
 {
     struct rpc_net_worker *net = conn->net;
-    guard_init(&conn->guard, &net->server->guard_limits);
+    guard_init(&conn->guard, &net->worker->options.frames);
     h2_check(nghttp2_session_server_new3(&conn->session, net->callbacks, conn,
                                          net->option, &net->memory));
     submit_settings(conn);
@@ -491,15 +493,27 @@ static bool is_overdue(int64_t since_us, uint32_t limit_ms, int64_t at_us)
 /* A peer whose window stays shut holds our memory for nothing (the data
  * dribble of CVE-2019-9511).  What is no call has no deadline, so that it gets
  * the same time from its first byte to its last. */
-static void reset_stalled(struct conn *conn, int64_t at_us)
+static void reset_stalled(struct conn *conn, struct h2_stream *stream,
+                          int64_t at_us)
+{
+    const struct http_stream *http = h2_http(stream);
+    bool is_call = http->transport.ops != NULL;
+    if ((http_queued(http) == 0 && is_call) ||
+        !is_overdue(http->progress_us, conn_options(conn)->stall_ms, at_us))
+        return;
+    observe_refusal("stalled");
+    h2_reset(stream, NGHTTP2_CANCEL);
+}
+
+static void sweep_streams(struct conn *conn, int64_t at_us)
 {
     for (struct h2_stream *s = conn->streams, *next; s != NULL; s = next) {
         next = s->next;
-        const struct http_stream *http = h2_http(s);
-        bool is_call = http->transport.ops != NULL;
-        if ((http_queued(http) > 0 || !is_call) &&
-            is_overdue(http->progress_us, conn_options(conn)->stall_ms, at_us))
-            h2_reset(s, NGHTTP2_CANCEL);
+        bool may_send = nghttp2_session_get_stream_local_window_size(
+                            conn->session, s->id) > 0;
+        http_sweep_message(h2_http(s), may_send, at_us);
+        if (!conn->is_blocked && !h2_http(s)->is_finished)
+            reset_stalled(conn, s, at_us);
     }
 }
 
@@ -539,8 +553,7 @@ static void sweep(struct conn *conn, int64_t at_us)
         is_overdue(conn->idle_us, conn_options(conn)->idle_ms, at_us))
         drain_begin(conn, "max_idle");
     h2_window_sweep(conn);
-    if (!conn->is_blocked)
-        reset_stalled(conn, at_us);
+    sweep_streams(conn, at_us);
     keep_alive(conn, at_us);
 }
 

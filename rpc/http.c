@@ -2,6 +2,8 @@
  * way out. */
 #include "rpc/http.h"
 
+#include "rpc/observe.h"
+
 /* Bodies up to this size are not charged to the memory budget. */
 enum { BODY_BYTES_FREE = 4096 };
 
@@ -62,6 +64,7 @@ uint8_t *http_reserve(struct http_stream *stream, size_t size)
  * A tail hears of it then. */
 static void starve(struct http_stream *stream)
 {
+    observe_refusal("memory");
     if (stream->wire->running_call(stream) != NULL)
         rpc_transport_fail(&stream->transport, RPC_RESOURCE_EXHAUSTED,
                            "the server is short of memory");
@@ -166,6 +169,22 @@ void http_half_close(struct http_stream *stream)
         return;
     stream->is_remote_closed = true;
     stream->wire->half_closed(stream);
+}
+
+void http_sweep_message(struct http_stream *stream, bool may_send,
+                        int64_t at_us)
+{
+    int64_t limit_us = (int64_t)conn_options(stream->conn)->receive_ms * 1000;
+    if (stream->message_us == 0)
+        return;
+    if (!may_send)
+        stream->message_us = at_us;
+    if (at_us - stream->message_us < limit_us)
+        return;
+    stream->message_us = 0;
+    observe_refusal("message_timeout");
+    rpc_transport_fail(&stream->transport, RPC_DEADLINE_EXCEEDED,
+                       "the request came too slowly");
 }
 
 size_t http_take_body(struct http_stream *stream, uint8_t *bytes, size_t size)

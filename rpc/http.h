@@ -163,6 +163,7 @@ struct http_stream {
     const struct http_ops *ops;
     struct conn *conn;
     struct http_body body;
+    int64_t message_us;  /* since when one is arriving; 0 = none is */
     int64_t progress_us; /* the peer took some of the body, or had none */
     bool is_remote_closed;
     bool is_starved;    /* its body does not fit the memory budget */
@@ -231,12 +232,19 @@ static inline size_t http_header_bytes_max(const struct http_stream *stream)
     return stream->ops->header_bytes_max(stream);
 }
 
+/* The first byte of one did. */
+static inline void http_message_begins(struct http_stream *stream)
+{
+    stream->message_us = conn_now_us(stream->conn);
+}
+
 /* A whole message of the wire arrived: small frames were no attack.  Its size
  * is without framing, before it is inflated. */
 static inline void http_message_received(struct http_stream *stream,
                                          size_t wire_size)
 {
     rpc_transport_count_received(&stream->transport, wire_size);
+    stream->message_us = 0;
     stream->ops->message_received(stream);
     stream->conn->counts.messages_received++;
     stream->conn->counts.received_us = conn_now_us(stream->conn);
@@ -268,6 +276,12 @@ void http_stream_finish(struct http_stream *stream);
 void http_begin(struct http_stream *stream, const struct http_fields *fields,
                 bool is_remote_closed);
 void http_half_close(struct http_stream *stream);
+
+/* Ends the call when the message that is arriving takes too long.  `may_send`
+ * tells whether the client was allowed to send: it is not its fault when not.
+ */
+void http_sweep_message(struct http_stream *stream, bool may_send,
+                        int64_t at_us);
 
 /* Moves up to `size` bytes of the body to `bytes`; returns how many.  When the
  * last ones are taken and more may follow, the wire is told. */

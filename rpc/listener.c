@@ -171,7 +171,9 @@ static void on_acceptable(uv_poll_t *poll, int status, int events);
 
 static bool has_room(const struct rpc_net_server *net)
 {
-    return atomic_load(&net->handshakes) < net->server->options.handshakes_max;
+    const struct rpc_net_worker *first = atomic_load(&net->workers[0]);
+    return atomic_load(&net->handshakes) <
+           first->worker->options.handshakes_max;
 }
 
 static void accept_again(struct loop_timer *timer)
@@ -278,6 +280,7 @@ static int64_t sweep_ms(const struct rpc_server_options *options)
     const uint32_t limits[] = {
         options->handshake_ms,
         options->stall_ms,
+        options->receive_ms,
         options->idle_ms,
         options->age_ms > 0 ? options->age_ms : UINT32_MAX,
         options->age_grace_ms,
@@ -301,8 +304,7 @@ static void on_sweep(struct loop_timer *timer)
         next = c->next;
         conn_sweep(c, now_us);
     }
-    loop_timer_start(net->worker->loop, timer,
-                     sweep_ms(&net->worker->server->options));
+    loop_timer_start(net->worker->loop, timer, sweep_ms(&net->worker->options));
 }
 
 static void publish(struct rpc_net_server *server, struct rpc_worker *worker,
@@ -339,8 +341,7 @@ static rpc_status worker_start(struct rpc_worker *worker)
     net->flush.fn = on_flush;
     loop_add_flush(worker->loop, &net->flush);
     loop_timer_init(&net->sweep, on_sweep);
-    loop_timer_start(worker->loop, &net->sweep,
-                     sweep_ms(&worker->server->options));
+    loop_timer_start(worker->loop, &net->sweep, sweep_ms(&worker->options));
     worker->net = net;
     publish(net->server, worker, net);
     if (worker->index == 0)
@@ -393,6 +394,33 @@ static bool worker_is_idle(const struct rpc_worker *worker)
     return atomic_load(&worker->net->conn_count) == 0;
 }
 
+/* As many as the limit on open files allows, after it is raised as far as it
+ * goes. */
+static uint32_t connections_allowed(uint32_t wanted)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0)
+        return wanted;
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+    if (files.rlim_cur >= (rlim_t)wanted + RESERVED_FDS)
+        return wanted;
+    if (files.rlim_cur <= RESERVED_FDS)
+        return 1;
+    return (uint32_t)(files.rlim_cur - RESERVED_FDS);
+}
+
+/* The caps on connections are the first loop's, which accepts. */
+static void worker_limits(struct rpc_worker *worker)
+{
+    struct rpc_net_server *net = worker->net->server;
+    loop_timer_start(worker->loop, &worker->net->sweep, 0);
+    if (worker->index != 0)
+        return;
+    net->connections_max = connections_allowed(worker->options.connections_max);
+    peers_limit(net->peers, worker->options.connections_per_ip_max);
+}
+
 static void worker_abort(struct rpc_worker *worker)
 {
     close_all(worker->net);
@@ -426,26 +454,11 @@ static const struct rpc_net_ops net_ops = {
     .worker_drain = worker_drain,
     .worker_is_idle = worker_is_idle,
     .worker_abort = worker_abort,
+    .worker_limits = worker_limits,
     .destroy = destroy,
 };
 
 /* --- setting up --- */
-
-/* As many as the limit on open files allows, after it is raised as far as it
- * goes. */
-static uint32_t connections_allowed(uint32_t wanted)
-{
-    struct rlimit files;
-    if (getrlimit(RLIMIT_NOFILE, &files) != 0)
-        return wanted;
-    files.rlim_cur = files.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &files);
-    if (files.rlim_cur >= (rlim_t)wanted + RESERVED_FDS)
-        return wanted;
-    if (files.rlim_cur <= RESERVED_FDS)
-        return 1;
-    return (uint32_t)(files.rlim_cur - RESERVED_FDS);
-}
 
 static struct rpc_net_server *net_of(struct rpc_server *server)
 {
@@ -457,8 +470,6 @@ static struct rpc_net_server *net_of(struct rpc_server *server)
     const struct rpc_server_options *options = &server->options;
     net->server = server;
     net->peers = peers_create(options->connections_per_ip_max);
-    net->guard_limits = guard_limits_default;
-    net->guard_limits.ping_interval_ms = options->ping_interval_ms;
     net->connections_gauge =
         metrics_gauge("grpc_server_connections", "Open connections.", NULL);
     net->crowded_count = metrics_counter(

@@ -44,7 +44,7 @@ void load_publish(struct rpc_worker *worker)
     uint64_t calls =
         (uint64_t)worker->calls_in_flight * 1000 / worker->calls_in_flight_max;
     uint64_t delay = (uint64_t)loop_lag_us(worker->loop) /
-                     worker->server->options.queue_delay_ms_max;
+                     worker->options.queue_delay_ms_max;
     uint64_t fullness = calls > delay ? calls : delay;
     atomic_store_explicit(&worker->counts.fullness_permille,
                           fullness > UINT32_MAX ? UINT32_MAX

@@ -71,7 +71,6 @@ struct rpc_net_server {
     struct rpc_server *server;
     struct listener *listeners;
     struct peers *peers;
-    struct guard_limits guard_limits;
     uint32_t connections_max;
     atomic_uint connections;
     metric connections_gauge, crowded_count;

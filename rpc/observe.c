@@ -196,3 +196,12 @@ void observe_tail(const struct observed *observed, rpc_status status)
     metrics_add(numbers.tails, -1);
     finish(observed, status);
 }
+
+void observe_refusal(const char *reason)
+{
+    char label[64];
+    snprintf(label, sizeof label, "reason=\"%s\"", reason);
+    metrics_add(metrics_counter("grpc_server_refusals_total",
+                                "Calls that a limit refused.", label),
+                1);
+}

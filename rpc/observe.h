@@ -65,6 +65,9 @@ void observe_call(const struct call_state *state, rpc_status status);
 struct observed observe_detach(const struct call_state *state);
 void observe_tail(const struct observed *observed, rpc_status status);
 
+/* A limit has refused a call, or a part of it: "message_size".  A literal. */
+void observe_refusal(const char *reason);
+
 /* The gate has let a call in, or refused it. */
 void observe_start(const struct call_state *state);
 

@@ -134,6 +134,13 @@ static bool enter_locked(struct peers *peers, uint64_t key)
     return true;
 }
 
+void peers_limit(struct peers *peers, uint32_t per_peer_max)
+{
+    pthread_mutex_lock(&peers->lock);
+    peers->per_peer_max = per_peer_max;
+    pthread_mutex_unlock(&peers->lock);
+}
+
 bool peers_enter(struct peers *peers, uint64_t key)
 {
     if (key == 0)

@@ -30,6 +30,9 @@ struct peers;
 struct peers *peers_create(uint32_t per_peer_max);
 void peers_destroy(struct peers *peers); /* accepts NULL */
 
+/* Another maximum; what is above it already stays. */
+void peers_limit(struct peers *peers, uint32_t per_peer_max);
+
 /* False, and nothing counted, when the key has its maximum. */
 bool peers_enter(struct peers *peers, uint64_t key);
 void peers_leave(struct peers *peers, uint64_t key);

@@ -1,87 +1,45 @@
 #include "rpc/runtime_state.h"
 
+#include "rpc/limits.h"
 #include "rpc/metrics.h"
-#include "rpc/net.h"
+#include "rpc/server_internal.h"
 
 #include <stdio.h>
+#include <string.h>
 
-/* What is used of each is known to the loops' rows, or to the network. */
+/* What is used of some of them, as the loops' rows tell. */
 struct usage {
-    const struct rpc_server *server;
     int64_t connections, calls, memory_bytes, pass_ms;
 };
 
-static int64_t connections_used(const struct usage *usage)
-{
-    return usage->connections;
-}
-
-static int64_t connections_max(const struct rpc_server *server)
-{
-    return server->net == NULL ? server->options.connections_max
-                               : server->net->connections_max;
-}
-
-static int64_t per_ip_max(const struct rpc_server *server)
-{
-    return server->options.connections_per_ip_max;
-}
-
-static int64_t calls_used(const struct usage *usage)
-{
-    return usage->calls;
-}
-
-static int64_t calls_max(const struct rpc_server *server)
-{
-    return server->options.calls_in_flight_max;
-}
-
-static int64_t memory_used(const struct usage *usage)
-{
-    return usage->memory_bytes;
-}
-
-static int64_t memory_max(const struct rpc_server *server)
-{
-    return (int64_t)server->options.memory_bytes_max;
-}
-
-static int64_t pass_used(const struct usage *usage)
-{
-    return usage->pass_ms;
-}
-
-static int64_t pass_max(const struct rpc_server *server)
-{
-    return server->options.queue_delay_ms_max;
-}
-
-#define ENDED "grpc_server_connections_ended_total"
-#define REFUSED "grpc_server_refusals_total"
-
-static const struct limit {
+static const struct {
     const char *name;
-    int64_t (*used)(const struct usage *usage);      /* or NULL */
-    int64_t (*max)(const struct rpc_server *server); /* or NULL */
-    const char *family, *reason; /* of what it refused, in the metrics */
-} limits[] = {
-    {"connections", connections_used, connections_max, ENDED,
-     "too_many_connections"},
-    {"connections_per_ip", NULL, per_ip_max, ENDED,
-     "too_many_connections_of_peer"},
-    {"calls_in_flight", calls_used, calls_max, REFUSED, "in_flight"},
-    {"memory", memory_used, memory_max, REFUSED, "memory"},
-    {"queue_delay_ms", pass_used, pass_max, REFUSED, "queue_delay"},
-    {"admission_delay", NULL, NULL, REFUSED, "overload"},
-    {"rate", NULL, NULL, REFUSED, "rate_limit"},
+    size_t offset; /* in struct usage */
+} used[] = {
+    {"connections", offsetof(struct usage, connections)},
+    {"calls_in_flight", offsetof(struct usage, calls)},
+    {"memory", offsetof(struct usage, memory_bytes)},
+    {"queue_delay", offsetof(struct usage, pass_ms)},
 };
-enum { LIMITS = sizeof limits / sizeof limits[0] };
+enum { USED = sizeof used / sizeof used[0] };
 
-static struct usage usage_of(const struct rpc_server *server,
-                             const GetServerStateResponse *res)
+/* Limits that are no number of the options. */
+static const struct rpc_limit others[] = {
+    {.name = "admission_delay",
+     .refuses = RPC_REFUSES_CALL,
+     .reason = "overload"},
+    {.name = "rate", .refuses = RPC_REFUSES_CALL, .reason = "rate_limit"},
+};
+enum { OTHERS = sizeof others / sizeof others[0] };
+
+static const char *const families[] = {
+    [RPC_REFUSES_CONNECTION] = "grpc_server_connections_ended_total",
+    [RPC_REFUSES_CALL] = "grpc_server_refusals_total",
+};
+
+static struct usage usage_of(const GetServerStateResponse *res)
 {
-    struct usage u = {.server = server};
+    struct usage u = {0};
     for (size_t i = 0; i < res->n_loops; i++) {
         u.connections += res->loops[i]->connections;
         u.calls += res->loops[i]->calls;
@@ -92,31 +50,51 @@ static struct usage usage_of(const struct rpc_server *server,
     return u;
 }
 
-static int64_t count_of(const struct limit *limit)
+static int64_t count_of(const struct rpc_limit *limit)
 {
     char labels[64];
+    if (limit->refuses == RPC_REFUSES_NONE)
+        return 0;
     snprintf(labels, sizeof labels, "reason=\"%s\"", limit->reason);
-    metric number = metrics_find(limit->family, labels);
+    metric number = metrics_find(families[limit->refuses], labels);
     return number < 0 ? 0 : metrics_value(number);
 }
 
+static void add_used(ServerLimit *row, const struct usage *usage)
+{
+    for (int i = 0; i < USED; i++) {
+        if (strcmp(used[i].name, row->name) != 0)
+            continue;
+        row->_used_case = SERVER_LIMIT_USED_CASE;
+        memcpy(&row->used, (const char *)usage + used[i].offset,
+               sizeof row->used);
+    }
+}
+
+static ServerLimit *add_row(struct rpc_call *call, GetServerStateResponse *res,
+                            const struct rpc_limit *limit)
+{
+    ServerLimit *row = ARENA_NEW(call->arena, ServerLimit);
+    *row = (ServerLimit)SERVER_LIMIT_INIT;
+    row->name = limit->name;
+    row->refused = count_of(limit);
+    res->limits[res->n_limits++] = row;
+    return row;
+}
+
+/* As this loop has them: after a change the others follow in a moment. */
 void runtime_add_limits(struct rpc_call *call, GetServerStateResponse *res)
 {
-    struct usage usage = usage_of(call->server, res);
-    res->limits = arena_array(call->arena, LIMITS, sizeof res->limits[0]);
-    for (int i = 0; i < LIMITS; i++) {
-        ServerLimit *row = ARENA_NEW(call->arena, ServerLimit);
-        *row = (ServerLimit)SERVER_LIMIT_INIT;
-        row->name = limits[i].name;
-        if (limits[i].used != NULL) {
-            row->_used_case = SERVER_LIMIT_USED_CASE;
-            row->used = limits[i].used(&usage);
-        }
-        if (limits[i].max != NULL) {
-            row->_max_case = SERVER_LIMIT_MAX_CASE;
-            row->max = limits[i].max(call->server);
-        }
-        row->refused = count_of(&limits[i]);
-        res->limits[res->n_limits++] = row;
+    const struct rpc_worker *worker = rpc_worker_of(call->loop);
+    struct usage usage = usage_of(res);
+    res->limits = arena_array(call->arena, rpc_limit_count + OTHERS,
+                              sizeof res->limits[0]);
+    for (size_t i = 0; i < rpc_limit_count; i++) {
+        ServerLimit *row = add_row(call, res, &rpc_limits[i]);
+        row->_max_case = SERVER_LIMIT_MAX_CASE;
+        row->max = (int64_t)rpc_limit_value(&worker->options, &rpc_limits[i]);
+        add_used(row, &usage);
     }
+    for (int i = 0; i < OTHERS; i++)
+        add_row(call, res, &others[i]);
 }

@@ -6,6 +6,7 @@
 #include "rpc/channelz.h"
 #include "rpc/json.h"
 #include "rpc/limiter.h"
+#include "rpc/limits.h"
 #include "rpc/metrics.h"
 #include "rpc/orca_report.h"
 #include "rpc/process_metrics.h"
@@ -31,29 +32,14 @@ static void fill_options(struct rpc_server_options *o)
         o->error_domain = "prbal";
     if (o->loop_count <= 0)
         o->loop_count = (int)uv_available_parallelism();
-    default_to(&o->message_bytes_max, 4 * 1024 * 1024);
     default_to(&o->compress_bytes_min, 1024);
-    default_to(&o->header_bytes_max, 8 * 1024);
-    default_to(&o->streams_max, 128);
-    default_to(&o->connections_max, 10000);
-    default_to(&o->connections_per_ip_max,
-               o->proxies > 0 ? o->connections_max : 256);
-    default_to(&o->memory_shares, 8);
-    default_to(&o->handshakes_max, 1000);
-    default_to(&o->calls_in_flight_max, 10000);
     default_to(&o->drain_ms, 30000);
-    default_to(&o->unary_ms_max, 60000);
-    default_to(&o->queue_delay_ms_max, 1000);
     default_to(&o->admission_delay_ms, 100);
-    default_to(&o->handshake_ms, 10000);
-    default_to(&o->stall_ms, 30000);
-    default_to(&o->idle_ms, 15 * 60 * 1000);
-    default_to(&o->age_grace_ms, 30000);
-    default_to(&o->keepalive_ms, 2 * 60 * 60 * 1000);
-    default_to(&o->keepalive_timeout_ms, 20000);
-    default_to(&o->ping_interval_ms, 10000);
-    if (o->memory_bytes_max == 0)
-        o->memory_bytes_max = (uint64_t)512 * 1024 * 1024;
+    if (o->proxies > 0)
+        default_to(&o->connections_per_ip_max, UINT32_MAX);
+    rpc_limits_fill(o);
+    o->frames.ping_interval_ms = o->ping_interval_ms;
+    o->frames.frame_bytes = guard_limits_default.frame_bytes;
 }
 
 /* --- the server ----------------------------------------------------------- */
@@ -222,6 +208,34 @@ const struct rpc_method *rpc_server_method(const struct rpc_server *server,
     const struct method_entry *entry =
         method_table_find(server->methods, path, strlen(path));
     return entry == NULL ? NULL : entry->method;
+}
+
+/* --- new limits while it runs ----------------------------------------------
+ */
+
+struct new_limits {
+    struct rpc_worker *worker;
+    struct rpc_server_options options;
+};
+
+static void take_limits(void *argument)
+{
+    struct new_limits *limits = argument;
+    rpc_worker_take_limits(limits->worker, &limits->options);
+    free(limits);
+}
+
+void rpc_server_set_limits(struct rpc_server *server,
+                           const struct rpc_server_options *options)
+{
+    for (int i = 0; i < server->worker_count; i++) {
+        struct new_limits *limits = malloc(sizeof *limits);
+        if (limits == NULL)
+            abort();
+        *limits = (struct new_limits){&server->workers[i], *options};
+        fill_options(&limits->options);
+        loop_post(server->workers[i].loop, take_limits, limits);
+    }
 }
 
 /* --- with threads --------------------------------------------------------- */

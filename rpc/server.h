@@ -2,6 +2,7 @@
 #define PRBAL_RPC_SERVER_H
 
 #include "rpc/call.h"
+#include "rpc/guard.h"
 
 #include <stddef.h>
 
@@ -69,7 +70,8 @@ struct rpc_server_options {
      * and whoever runs the machine. */
     bool admin_services;
 
-    /* Limits; 0 takes the default named beside it. */
+    /* Limits; 0 takes the default named beside it.  rpc/limits.def tells where
+     * each comes from, and which of them rpc_server_set_limits() changes. */
     uint32_t message_bytes_max;      /* 4 MiB */
     uint32_t compress_bytes_min;     /* 1 KiB; shorter answers go as they are */
     uint32_t header_bytes_max;       /* 8 KiB, counted as in RFC 9113 6.5.2 */
@@ -94,7 +96,8 @@ struct rpc_server_options {
      * NOT_SERVING, so that load balancers look away first; here 0 means not at
      * all. */
     uint32_t drain_notice_ms;
-    uint32_t unary_ms_max;       /* 60,000; the longest unary deadline */
+    uint32_t unary_ms_max; /* 60,000; the longest unary deadline */
+    uint32_t receive_ms;   /* 30,000 for a message, once its first byte came */
     uint32_t queue_delay_ms_max; /* 1,000; a loop slower than this refuses */
     /* 100: how much later than twice their usual time calls of a method may be
      * answered before fewer are let in (rpc/admission.h). */
@@ -139,6 +142,10 @@ struct rpc_server_options {
     uint32_t keepalive_ms;         /* 7,200,000 of silence, then a PING */
     uint32_t keepalive_timeout_ms; /* 20,000 to answer it */
     uint32_t ping_interval_ms;     /* 10,000: clients may ping this often */
+
+    /* What a client may send of each kind of frame (rpc/guard.h); its
+     * ping_interval_ms and frame_bytes are not looked at. */
+    struct guard_limits frames;
 };
 
 /* The text arguments must outlive the server. */
@@ -154,6 +161,13 @@ void *rpc_server_application(const struct rpc_server *server);
  * not do.  One thread at a time. */
 bool rpc_server_use_tls(struct rpc_server *server, const char *certificate_path,
                         const char *key_path, char *error, size_t error_size);
+
+/* New limits for a server that runs: those of rpc/limits.def that are live.
+ * Loops take them up one after the other; what is above a new limit already is
+ * left alone, and time limits hold for connections that are open, too.  From
+ * any thread that is not a loop's. */
+void rpc_server_set_limits(struct rpc_server *server,
+                           const struct rpc_server_options *options);
 
 typedef enum {
     RPC_LISTEN_TLS,  /* TLS only */

@@ -28,6 +28,7 @@ struct rpc_net_worker; /* the connections of one loop: rpc/net's */
  * but for the atomics. */
 struct rpc_worker {
     struct rpc_server *server;
+    struct rpc_server_options options; /* the server's, with newer limits */
     struct loop *loop;
     int index;
     uv_thread_t thread;
@@ -65,6 +66,8 @@ struct rpc_net_ops {
     void (*worker_drain)(struct rpc_worker *worker);
     /* Whether all its connections are closed. */
     bool (*worker_is_idle)(const struct rpc_worker *worker);
+    /* worker->options has new limits. */
+    void (*worker_limits)(struct rpc_worker *worker);
     /* The deadline of the drain has passed: close what is left. */
     void (*worker_abort)(struct rpc_worker *worker);
     /* Closes the listeners; any thread, workers have stopped. */
@@ -102,6 +105,8 @@ struct rpc_worker *rpc_worker_of(struct loop *loop);
  * may be called from any. */
 void rpc_worker_init(struct rpc_server *server, int index);
 rpc_status rpc_worker_start(struct rpc_worker *worker);
+void rpc_worker_take_limits(struct rpc_worker *worker,
+                            const struct rpc_server_options *options);
 void rpc_worker_drain(struct rpc_worker *worker);
 void rpc_worker_stop(struct rpc_worker *worker);
 void rpc_worker_finish(struct rpc_worker *worker);

@@ -1,4 +1,5 @@
 /* The messages of a call that come in.  Nothing here trusts the client. */
+#include "rpc/observe.h"
 #include "rpc/wire_stream.h"
 
 #include <stdio.h>
@@ -35,6 +36,7 @@ static size_t message_bytes_max(const struct wire_stream *stream)
 static void fail_too_large(struct wire_stream *stream)
 {
     char text[80];
+    observe_refusal("message_size");
     snprintf(text, sizeof text, "a request message may have at most %zu bytes",
              message_bytes_max(stream));
     fail(stream, RPC_RESOURCE_EXHAUSTED, text);
@@ -42,6 +44,7 @@ static void fail_too_large(struct wire_stream *stream)
 
 static void fail_memory(struct wire_stream *stream)
 {
+    observe_refusal("memory");
     fail(stream, RPC_RESOURCE_EXHAUSTED, "the server is short of memory");
 }
 
@@ -182,6 +185,8 @@ static size_t take_prefix(struct wire_stream *stream, const uint8_t *bytes,
                           size_t size)
 {
     size_t used = WIRE_PREFIX_BYTES - stream->prefix_size;
+    if (stream->prefix_size == 0)
+        http_message_begins(&stream->http);
     if (used > size)
         used = size;
     memcpy(stream->prefix + stream->prefix_size, bytes, used);
@@ -302,6 +307,8 @@ void wire_bare_data(struct http_stream *http, const uint8_t *bytes, size_t size)
         http_consumed(http, size);
         return;
     }
+    if (stream->message_have == 0)
+        http_message_begins(http);
     withhold(stream, size);
     wire_bare_append(stream, bytes, size);
 }

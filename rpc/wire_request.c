@@ -1,6 +1,7 @@
 /* The header fields of a call.  Nothing here trusts the client. */
 #include "rpc/base64.h"
 #include "rpc/metadata.h"
+#include "rpc/observe.h"
 #include "rpc/wire_stream.h"
 
 #include <string.h>
@@ -113,7 +114,10 @@ rpc_status wire_read_fields(struct wire_stream *stream, struct rpc_head *head,
         if (first.code == RPC_OK)
             first = status;
     }
-    return fields->is_too_large ? metadata_too_large : first;
+    if (!fields->is_too_large)
+        return first;
+    observe_refusal("header_bytes");
+    return metadata_too_large;
 }
 
 struct rpc_head *wire_begin(struct wire_stream *stream)

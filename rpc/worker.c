@@ -9,6 +9,7 @@
 #include "rpc/admission.h"
 #include "rpc/call_state.h"
 #include "rpc/health.h"
+#include "rpc/limits.h"
 #include "rpc/orca_report.h"
 #include "rpc/server_internal.h"
 
@@ -58,6 +59,26 @@ static uint32_t share_of(uint32_t total, int count)
 
 static void on_tick(struct loop_timer *tick);
 
+/* Its part of what all loops have together. */
+static void share_limits(struct rpc_worker *worker)
+{
+    int count = worker->server->worker_count;
+    worker->calls_in_flight_max =
+        share_of(worker->options.calls_in_flight_max, count);
+    worker->memory_bytes_max =
+        worker->options.memory_bytes_max / (uint64_t)count;
+}
+
+void rpc_worker_take_limits(struct rpc_worker *worker,
+                            const struct rpc_server_options *options)
+{
+    rpc_limits_copy_live(&worker->options, options);
+    worker->options.frames.ping_interval_ms = worker->options.ping_interval_ms;
+    share_limits(worker);
+    if (worker->net != NULL)
+        worker->server->net_ops->worker_limits(worker);
+}
+
 void rpc_worker_init(struct rpc_server *server, int index)
 {
     struct rpc_worker *worker = &server->workers[index];
@@ -66,10 +87,8 @@ void rpc_worker_init(struct rpc_server *server, int index)
     worker->server = server;
     worker->index = index;
     worker->loop = loop_create();
-    worker->calls_in_flight_max =
-        share_of(o->calls_in_flight_max, server->worker_count);
-    worker->memory_bytes_max =
-        o->memory_bytes_max / (uint64_t)server->worker_count;
+    worker->options = *o;
+    share_limits(worker);
     worker->shares =
         memory_shares_create(worker->memory_bytes_max / o->memory_shares);
     worker->load = calloc(1, sizeof *worker->load);

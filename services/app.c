@@ -5,6 +5,7 @@
 #include "db/pool.h"
 #include "prbal/options.rpc.h"
 #include "prbal/v1/registry.rpc.h"
+#include "rpc/limits.h"
 #include "rpc/loop.h"
 #include "services/auth/authenticate.h"
 #include "services/events/hub.h"
@@ -103,12 +104,26 @@ static bool has_reflection(const struct app_config *config)
     return config->reflection == SWITCH_ON;
 }
 
+/* Behind proxies all connections come from few addresses. */
+void app_limits(const struct config *settings,
+                struct rpc_server_options *options)
+{
+    int64_t value;
+    for (size_t i = 0; i < rpc_limit_count; i++)
+        if (config_number(settings, rpc_limits[i].name, &value))
+            rpc_limit_set(options, &rpc_limits[i], (uint64_t)value);
+    if (config_number(settings, "proxies", &value) && value > 0) {
+        options->proxies = (uint32_t)value;
+        options->connections_per_ip_max = 0;
+    }
+}
+
 struct rpc_server_options app_server_options(struct app *app)
 {
     static const struct rpc_registry *const registries[] = {&prbal_registry,
                                                             NULL};
     const struct app_config *config = app_config();
-    return (struct rpc_server_options){
+    struct rpc_server_options options = {
         .registries = registries,
         .hooks = app_hooks(),
         .application = app,
@@ -118,30 +133,16 @@ struct rpc_server_options app_server_options(struct app *app)
         .reflection = has_reflection(config),
         .admin_services = true,
         .load_reports = (rpc_reports)config->load_reports,
-        .message_bytes_max = (uint32_t)config->message_bytes,
         .compress_bytes_min = (uint32_t)config->compress_from_bytes,
-        .streams_max = (uint32_t)config->streams,
-        .connections_max = (uint32_t)config->connections,
-        .connections_per_ip_max =
-            config->proxies > 0 ? 0 : (uint32_t)config->connections_per_ip,
         .proxies = (uint32_t)config->proxies,
         .client_auth = (rpc_client_auth)config->tls_client_auth,
         .client_ca = config->tls_client_ca,
         .client_crl = config->tls_client_crl,
         .tickets = (uint32_t)config->tls_tickets,
-        .handshake_ms = (uint32_t)config->handshake_ms,
-        .handshakes_max = (uint32_t)config->handshakes,
         .web_origins = config->web_origins,
-        .keepalive_ms = (uint32_t)config->keepalive_ms,
-        .idle_ms = (uint32_t)config->idle_ms,
-        .age_ms = (uint32_t)config->connection_age_ms,
-        .age_grace_ms = (uint32_t)config->connection_age_grace_ms,
-        .calls_in_flight_max = (uint32_t)config->calls_in_flight,
         .admission_delay_ms = config->admission_delay_ms == 0
                                   ? RPC_ADMISSION_OFF
                                   : (uint32_t)config->admission_delay_ms,
-        .memory_bytes_max = (uint64_t)config->memory_bytes,
-        .memory_shares = (uint32_t)config->memory_shares,
         /* 0 would mean the default. */
         .drain_ms = config->drain_ms > 0 ? (uint32_t)config->drain_ms : 1,
         .drain_notice_ms = (uint32_t)config->drain_notice_ms,
@@ -149,4 +150,6 @@ struct rpc_server_options app_server_options(struct app *app)
         .anonymous_per_hour = hourly("rate_anonymous", config->rate_anonymous),
         .role_names = role_names,
     };
+    app_limits(app_config_table(), &options);
+    return options;
 }

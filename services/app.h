@@ -40,9 +40,16 @@ struct app_config {
 const struct app_config *app_config(void);
 
 /* Reads the file named by PRBAL_CONFIG, the environment and `pairs`
- * ("name=value", NULL-terminated; may be NULL).  False with a sentence in
- * error[error_size].  Main thread, before the server starts. */
+ * ("name=value", NULL-terminated; may be NULL; they are read again later).
+ * False with a sentence in error[error_size].  Main thread, before the server
+ * starts. */
 bool app_configure(const char *const *pairs, char *error, size_t error_size);
+
+/* Reads all of that once more, into `fresh`, beside the settings in use: for
+ * what can change while the server runs.  NULL with a sentence in
+ * error[error_size]; else the caller's, to be destroyed before `fresh`. */
+struct config *app_config_reread(struct app_config *fresh, char *error,
+                                 size_t error_size);
 
 /* Changes one setting, as `--set` does.  For tests, between calls. */
 bool app_config_set(const char *name, const char *value, char *error,
@@ -66,6 +73,10 @@ struct app {
  * for who a token is, what database a call sees, and when the server is ready.
  * `app` outlives the server. */
 struct rpc_server_options app_server_options(struct app *app);
+
+/* The limits of rpc/limits.def that these settings name. */
+void app_limits(const struct config *settings,
+                struct rpc_server_options *options);
 struct rpc_hooks app_hooks(void);
 
 #endif

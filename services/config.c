@@ -62,19 +62,39 @@ const struct config *app_config_table(void)
     return table;
 }
 
+static const char *const *command_line; /* "name=value"... */
+
+static bool read_all(struct config *config, char *error, size_t error_size)
+{
+    const char *path = getenv("PRBAL_CONFIG");
+    if (path != NULL && *path != '\0' &&
+        !config_read_file(config, path, error, error_size))
+        return false;
+    if (!config_read_environment(config, environ, error, error_size))
+        return false;
+    const char *const *pair = command_line;
+    for (; pair != NULL && *pair != NULL; pair++)
+        if (!config_set_pair(config, *pair, error, error_size))
+            return false;
+    return true;
+}
+
 bool app_configure(const char *const *pairs, char *error, size_t error_size)
 {
     pthread_once(&once, set_defaults);
-    const char *path = getenv("PRBAL_CONFIG");
-    if (path != NULL && *path != '\0' &&
-        !config_read_file(table, path, error, error_size))
-        return false;
-    if (!config_read_environment(table, environ, error, error_size))
-        return false;
-    for (; pairs != NULL && *pairs != NULL; pairs++)
-        if (!config_set_pair(table, *pairs, error, error_size))
-            return false;
-    return true;
+    command_line = pairs;
+    return read_all(table, error, error_size);
+}
+
+struct config *app_config_reread(struct app_config *fresh, char *error,
+                                 size_t error_size)
+{
+    struct config *config =
+        config_create("PRBAL_", rows, sizeof rows / sizeof rows[0], fresh);
+    if (read_all(config, error, error_size))
+        return config;
+    config_destroy(config);
+    return NULL;
 }
 
 bool app_config_set(const char *name, const char *value, char *error,

@@ -7,6 +7,7 @@
 #include "services/app.h"
 #include "services/commands/command.h"
 #include "services/commands/database.h"
+#include "services/commands/live_settings.h"
 #include "services/commands/review.h"
 #include "services/commands/tls_files.h"
 #include "services/keys.h"
@@ -42,6 +43,7 @@ struct serving {
     struct rpc_faults *faults;
     struct edge *edge; /* NULL when PRBAL_EDGE_LISTEN is empty */
     struct tls_files tls;
+    struct live_settings *live; /* as they were read last */
     char error[COMMAND_ERROR_BYTES];
 };
 
@@ -317,6 +319,8 @@ static void supervise(struct serving *s)
             return;
         }
         follow_certificate(s, number);
+        if (number == SIGHUP)
+            live_settings_read(&s->live, s->server);
         if (s->database.embedded != NULL &&
             !embedded_supervise(s->database.embedded))
             say("database", "PostgreSQL has died and is started again");
@@ -385,6 +389,7 @@ static void finish(struct serving *s)
     edge_stop(s->edge);
     rpc_server_destroy(s->server);
     rpc_faults_free(s->faults);
+    live_settings_destroy(s->live);
     keys_forget();
     database_close(&s->database);
     log_close();
@@ -439,7 +444,8 @@ const struct command command_serve = {
         "in demo data.\n\n"
         "The first SIGINT or SIGTERM refuses new calls and lets running ones "
         "finish for\nPRBAL_DRAIN (30s); a second one ends at once.  Nothing is "
-        "lost by SIGKILL either.\n\n"
+        "lost by SIGKILL either.\nSIGHUP reads certificates and limits "
+        "again.\n\n"
         "  PRBAL_DATABASE_URL  uses that PostgreSQL instead\n"
         "  PRBAL_LISTEN        where to listen\n"
         "  PRBAL_ENVIRONMENT   production refuses weak settings\n",
