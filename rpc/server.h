@@ -153,9 +153,8 @@ struct rpc_server *rpc_server_create(const struct rpc_server_options *options);
 void rpc_server_destroy(struct rpc_server *server);
 void *rpc_server_application(const struct rpc_server *server);
 
-/* TLS from PEM files: TLS 1.2 or newer, ALPN h2 or
- * http/1.1.  Not calling it leaves h2c
- * only.  Also while the server runs: connections that come from then on get the
+/* TLS from PEM files: TLS 1.2 or newer, HTTP/2 when ALPN agrees on h2 and else
+ * HTTP/1.1.  Not calling it leaves h2c only.  Also while the server runs: connections that come from then on get the
  * new certificate, and are held to the new client_ca and client_crl.  False
  * with a sentence in error[error_size], and nothing changed, when a file will
  * not do.  One thread at a time. */

@@ -71,13 +71,6 @@ static bool agreed_on(const struct tls *tls, const char *name)
     return length == strlen(name) && memcmp(protocol, name, length) == 0;
 }
 
-/* Without ALPN the server would have to guess by the first bytes, which those
- * who attack across protocols choose (RFC 9113 3.3, ALPACA). */
-static bool agreed_on_http(const struct tls *tls)
-{
-    return agreed_on(tls, "h2") || tls_is_http_1(tls);
-}
-
 /* A ticket repeats what was true when it was given.  What the authorities say
  * now is part of the session's context (rpc/tls_identity.c); the end of the
  * certificate is looked at here. */
@@ -96,10 +89,8 @@ tls_result tls_handshake(struct tls *tls)
     int outcome = SSL_do_handshake(tls->ssl);
     if (outcome != 1)
         return explain(tls, outcome);
-    if (!agreed_on_http(tls)) {
-        tls->failure = SSL_is_server(tls->ssl)
-                           ? "the client offers neither h2 nor http/1.1 by ALPN"
-                           : "the server does not agree to h2 by ALPN";
+    if (!SSL_is_server(tls->ssl) && !agreed_on(tls, "h2")) {
+        tls->failure = "the server does not agree to h2 by ALPN";
         return TLS_FAILED;
     }
     if (SSL_session_reused(tls->ssl) && is_out_of_date(tls)) {
@@ -109,9 +100,13 @@ tls_result tls_handshake(struct tls *tls)
     return TLS_DONE;
 }
 
+/* Never by the first bytes, which those who attack across protocols choose
+ * (ALPACA): HTTP/2 is agreed or not spoken (RFC 9113 3.2).  Who offers nothing,
+ * as Node's https and Python's http.client do, speaks HTTP/1.1; who offers only
+ * something else has been refused by rpc/tls_identity.c. */
 bool tls_is_http_1(const struct tls *tls)
 {
-    return agreed_on(tls, "http/1.1");
+    return !agreed_on(tls, "h2");
 }
 
 bool tls_is_resumed(const struct tls *tls)

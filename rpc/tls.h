@@ -5,8 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The server's side of TLS: 1.2 or newer, HTTP/2 or HTTP/1.1 by ALPN and
- * nothing else, only the cipher suites that RFC 9113 9.2.2 leaves, no
+/* The server's side of TLS: 1.2 or newer, HTTP/2 by ALPN, HTTP/1.1 by ALPN
+ * or without it and nothing else, only the cipher suites that RFC 9113 9.2.2 leaves, no
  * renegotiation and no early data: what is replayed must not be executed twice.
  *
  *   rpc/tls_identity.c   what the server shows, and whom it believes
@@ -63,10 +63,10 @@ typedef enum {
     TLS_FAILED, /* tls_failure() says why; only tls_destroy() may follow */
 } tls_result;
 
-/* A step of the handshake.  DONE means that a version of HTTP was agreed. */
+/* A step of the handshake.  DONE means that the version of HTTP is known. */
 tls_result tls_handshake(struct tls *tls);
 
-/* After the handshake: whether HTTP/1.1 was agreed and not HTTP/2. */
+/* After the handshake: whether HTTP/2 was not agreed. */
 bool tls_is_http_1(const struct tls *tls);
 
 /* Likewise: whether it was shortened by a ticket, and "TLSv1.3". */

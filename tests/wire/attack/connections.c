@@ -32,8 +32,10 @@ static void noise(void)
         make_noise(round);
 }
 
-/* A client that offers another protocol, or an old TLS, gets no connection. */
-static bool tls_agrees(int version, const char *alpn)
+/* The first byte of what a client hears that speaks HTTP/2; -1: it gets no
+ * connection. */
+enum { OF_SETTINGS = 0, OF_HTTP_1 = 'H' };
+static int tls_hears(int version, const char *alpn)
 {
     struct raw *bare = raw_connect(attack_port);
     raw_close(bare);
@@ -50,24 +52,24 @@ static bool tls_agrees(int version, const char *alpn)
     if (alpn != NULL)
         SSL_set_alpn_protos(ssl, (const unsigned char *)alpn,
                             (unsigned)strlen(alpn));
-    char byte;
-    bool agrees =
+    unsigned char byte;
+    bool hears =
         BIO_do_connect(bio) == 1 &&
         BIO_write(bio, NGHTTP2_CLIENT_MAGIC, NGHTTP2_CLIENT_MAGIC_LEN) > 0 &&
         BIO_read(bio, &byte, 1) == 1;
     BIO_free_all(bio);
     SSL_CTX_free(context);
-    return agrees;
+    return hears ? byte : -1;
 }
 
 static void old_tls(void)
 {
-    assert_true(tls_agrees(TLS1_3_VERSION, "\2h2"));
-    assert_true(tls_agrees(TLS1_2_VERSION, "\10http/1.1\2h2"));
-    assert_false(tls_agrees(TLS1_1_VERSION, "\2h2"));
-    assert_true(tls_agrees(TLS1_3_VERSION, "\10http/1.1"));
-    assert_false(tls_agrees(TLS1_3_VERSION, "\10http/1.0"));
-    assert_false(tls_agrees(TLS1_3_VERSION, NULL));
+    assert_int_equal(tls_hears(TLS1_3_VERSION, "\2h2"), OF_SETTINGS);
+    assert_int_equal(tls_hears(TLS1_2_VERSION, "\10http/1.1\2h2"), OF_SETTINGS);
+    assert_int_equal(tls_hears(TLS1_1_VERSION, "\2h2"), -1);
+    assert_int_equal(tls_hears(TLS1_3_VERSION, "\10http/1.1"), OF_HTTP_1);
+    assert_int_equal(tls_hears(TLS1_3_VERSION, "\10http/1.0"), -1);
+    assert_int_equal(tls_hears(TLS1_3_VERSION, NULL), OF_HTTP_1);
 }
 
 static void http1(void)
