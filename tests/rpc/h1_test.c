@@ -190,6 +190,85 @@ static void a_client_may_ask_to_close(void **state)
     assert_closed(peer);
 }
 
+/* --- Connect --- */
+
+#define JSON_HEAD(path)                     \
+    "POST " path " HTTP/1.1\r\nHost: x\r\n" \
+    "Content-Type: application/json\r\n"
+
+static void say_json(struct peer *peer, const char *json)
+{
+    say_body(peer, (struct bytes){(uint8_t *)(uintptr_t)json, strlen(json)});
+}
+
+static void connect_speaks_json_by_post(void **state)
+{
+    fixture *t = *state;
+    struct peer *peer = dial(t);
+    say(peer, JSON_HEAD(TEST_ECHO));
+    say_json(peer, "{\"text\":\"caf\u00e9\",\"number\":\"7\"}");
+    struct answer *answer = answer_of(peer);
+    assert_int_equal(answer->status, 200);
+    assert_string_equal(header(answer, "content-type"), "application/json");
+    assert_string_equal(answer->body,
+                        "{\"text\":\"caf\u00e9\",\"number\":\"7\"}");
+    hang_up(peer);
+}
+
+static void connect_answers_an_error_and_goes_on(void **state)
+{
+    fixture *t = *state;
+    struct peer *peer = dial(t);
+    say(peer, JSON_HEAD(TEST_FAIL));
+    say_json(peer, "{\"code\":5,\"message\":\"gone\"}");
+    struct answer *answer = answer_of(peer);
+    assert_int_equal(answer->status, 404);
+    assert_non_null(strstr(answer->body, "\"code\":\"not_found\""));
+    assert_non_null(strstr(answer->body, "\"message\":\"gone\""));
+    say(peer, JSON_HEAD("/prbal.test.TestService/Nothing"));
+    say_json(peer, "{}");
+    assert_int_equal(answer_of(peer)->status, 404);
+    assert_echoes(t, peer, "next");
+    hang_up(peer);
+}
+
+static void connect_reads_by_get(void **state)
+{
+    fixture *t = *state;
+    struct peer *peer = dial(t);
+    say(peer, "GET /prbal.test.TestService/Read?connect=v1&encoding=json"
+              "&message=%7B%7D HTTP/1.1\r\nHost: x\r\n\r\n");
+    struct answer *answer = answer_of(peer);
+    assert_int_equal(answer->status, 200);
+    assert_non_null(strstr(answer->body, "\"nextPageToken\":\"more\""));
+    assert_echoes(t, peer, "next");
+    hang_up(peer);
+}
+
+/* Envelopes of protobuf: gRPC's own framing, and a last one of JSON. */
+static void connect_streams_both_ways_in_turn(void **state)
+{
+    fixture *t = *state;
+    struct peer *peer = dial(t);
+    BidiStreamRequest req = BIDI_STREAM_REQUEST_INIT;
+    req.text = "there and back";
+    say(peer, "POST " TEST_BIDI_STREAM " HTTP/1.1\r\nHost: x\r\n"
+              "Content-Type: application/connect+proto\r\n" CHUNKED);
+    say_chunk(peer, framed(t, &req));
+    say_chunk(peer, framed(t, &req));
+    say(peer, "0\r\n\r\n");
+    struct answer *answer = answer_of(peer);
+    assert_int_equal(answer->status, 200);
+    BidiStreamResponse *res =
+        web_message(t, answer, BIDI_STREAM_RESPONSE_DESCRIPTOR, 1);
+    assert_string_equal(res->text, "there and back");
+    static const char end[] = "\2\0\0\0\2{}";
+    size_t size = sizeof end - 1;
+    assert_true(answer->body_size > size);
+    assert_memory_equal(answer->body + answer->body_size - size, end, size);
+    hang_up(peer);
+}
+
 /* --- what is no call, or a broken one --- */
 
 #define PLAIN(method, target) method " " target " HTTP/1.1\r\nHost: x\r\n"
@@ -429,6 +508,10 @@ int main(void)
         cmocka_unit_test(requests_sent_ahead_are_answered_in_order),
         cmocka_unit_test(fields_of_the_hop_and_an_upgrade_are_ignored),
         cmocka_unit_test(a_client_may_ask_to_close),
+        cmocka_unit_test(connect_speaks_json_by_post),
+        cmocka_unit_test(connect_answers_an_error_and_goes_on),
+        cmocka_unit_test(connect_reads_by_get),
+        cmocka_unit_test(connect_streams_both_ways_in_turn),
         cmocka_unit_test(each_trick_has_one_answer),
         cmocka_unit_test(a_preflight_is_answered_without_a_body),
         cmocka_unit_test(grpc_itself_is_told_what_it_needs),
