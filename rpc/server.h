@@ -154,10 +154,11 @@ void rpc_server_destroy(struct rpc_server *server);
 void *rpc_server_application(const struct rpc_server *server);
 
 /* TLS from PEM files: TLS 1.2 or newer, HTTP/2 when ALPN agrees on h2 and else
- * HTTP/1.1.  Not calling it leaves h2c only.  Also while the server runs: connections that come from then on get the
- * new certificate, and are held to the new client_ca and client_crl.  False
- * with a sentence in error[error_size], and nothing changed, when a file will
- * not do.  One thread at a time. */
+ * HTTP/1.1.  Not calling it leaves clear text only.  Also while the server
+ * runs: connections that come from then on get the new certificate, and are
+ * held to the new client_ca and client_crl.  False with a sentence in
+ * error[error_size], and nothing changed, when a file will not do.  One thread
+ * at a time. */
 bool rpc_server_use_tls(struct rpc_server *server, const char *certificate_path,
                         const char *key_path, char *error, size_t error_size);
 

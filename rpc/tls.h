@@ -5,9 +5,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The server's side of TLS: 1.2 or newer, HTTP/2 by ALPN, HTTP/1.1 by ALPN
- * or without it and nothing else, only the cipher suites that RFC 9113 9.2.2 leaves, no
- * renegotiation and no early data: what is replayed must not be executed twice.
+/* The server's side of TLS: 1.2 or newer, HTTP/2 by ALPN, HTTP/1.1 by ALPN or
+ * without it and nothing else, only the cipher suites that RFC 9113 9.2.2
+ * leaves, no renegotiation and no early data: what is replayed must not be
+ * executed twice.
  *
  *   rpc/tls_identity.c   what the server shows, and whom it believes
  *   rpc/tls.c            one connection
