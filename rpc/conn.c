@@ -31,7 +31,8 @@ enum {
      * of a millisecond (P-256) to a whole one (RSA 2048), and calls of other
      * connections wait for it. */
     HANDSHAKE_STEPS_MAX = 16,
-    /* For a handshake while others wait for theirs. */
+    /* For a handshake while others wait for theirs, or the server for its end.
+     */
     CROWDED_MS = 1000,
 };
 
@@ -600,12 +601,12 @@ void conn_adopt(struct rpc_net_worker *net, int fd, rpc_listen_mode mode,
 
 /* --- the end --- */
 
+/* Who has not come to HTTP yet may have sent a call behind its handshake: it is
+ * told as soon as it can be, and has a second for that (sweep_handshake). */
 void conn_drain(struct conn *conn, const char *reason)
 {
-    if (conn->stage == CONN_TALKING && conn->has_settled)
+    if (conn->stage == CONN_TALKING)
         conn->protocol->drain(conn, reason);
-    else if (conn->stage != CONN_LINGERING)
-        conn_close(conn);
 }
 
 /* --- time limits --- */
@@ -625,8 +626,11 @@ static void evict(struct conn *conn, const char *reason)
 static void sweep_handshake(struct conn *conn, int64_t at_us)
 {
     bool is_crowded = atomic_load(&conn->net->server->is_crowded);
+    bool is_draining = conn->net->draining;
     if (is_overdue(conn->opened_us, conn_options(conn)->handshake_ms, at_us))
         evict(conn, "handshake_timeout");
+    else if (is_draining && is_overdue(conn->opened_us, CROWDED_MS, at_us))
+        evict(conn, "draining");
     else if (is_crowded && is_overdue(conn->opened_us, CROWDED_MS, at_us))
         evict(conn, "handshake_crowded");
 }

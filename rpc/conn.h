@@ -166,7 +166,7 @@ void conn_mark_dirty(struct conn *conn);
 /* Sends for all dirty connections: the worker's flush hook. */
 void conn_flush_all(struct rpc_net_worker *net);
 
-/* Ends it when what is going on has finished; at once when that is nothing. */
+/* Ends it when what is going on, or on its way, has finished. */
 void conn_drain(struct conn *conn, const char *reason);
 
 /* Ends it at once; safe to call again, and with streams open. */

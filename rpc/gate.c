@@ -94,9 +94,11 @@ static rpc_status find_method(struct call_state *state)
     return RPC_SUCCESS;
 }
 
+/* While the server drains, calls are still served: their clients had not heard
+ * of it when they sent them.  New ones stay away by GOAWAY. */
 static rpc_status check_draining(struct call_state *state)
 {
-    if (!state->worker->draining)
+    if (!state->worker->aborted)
         return RPC_SUCCESS;
     return rpc_fail_retry(&state->call, RPC_UNAVAILABLE, 1000,
                           "the server is going down");

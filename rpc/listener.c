@@ -95,19 +95,26 @@ static void arrive(void *argument)
     free(arrival);
 }
 
-/* The place is counted before anyone looks whether the server drains: a worker
- * that drains then waits for this connection. */
-static void hand_over(struct rpc_net_worker *to, const struct listener *from,
-                      int fd, const struct sockaddr_storage *peer)
+static void count_arrival(struct rpc_net_worker *to)
 {
     atomic_fetch_add(&to->conn_count, 1);
     atomic_fetch_add(&to->server->connections, 1);
     atomic_fetch_add(&to->server->handshakes, 1);
     metrics_add(to->server->connections_gauge, 1);
+}
+
+/* The place is counted before anyone looks whether the server drains: a worker
+ * that drains then waits for this connection.  One that comes so late stays on
+ * this loop, which still runs: others may have ended. */
+static void hand_over(struct rpc_net_worker *to, const struct listener *from,
+                      int fd, const struct sockaddr_storage *peer)
+{
+    count_arrival(to);
     if (atomic_load(&to->server->server->draining)) {
-        close(fd);
-        net_settle(to->server);
-        net_leave(to, peer_key(peer));
+        struct rpc_net_worker *here = atomic_load(&to->server->workers[0]);
+        atomic_fetch_add(&here->conn_count, 1);
+        atomic_fetch_sub(&to->conn_count, 1);
+        conn_adopt(here, fd, from->mode, peer);
         return;
     }
     struct arrival *arrival = malloc(sizeof *arrival);

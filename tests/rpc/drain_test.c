@@ -138,12 +138,52 @@ static void a_half_closed_stream_ends_as_ever(void **state)
     finish(t);
 }
 
+static void send_echo(struct raw *raw)
+{
+    uint8_t block[256];
+    size_t size = raw_headers(raw, block, sizeof block, TEST_ECHO, NULL, NULL);
+    raw_frame(raw, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, 1, block, size);
+    raw_frame(raw, NGHTTP2_DATA, NGHTTP2_FLAG_END_STREAM, 1, "\0\0\0\0", 5);
+}
+
+/* A call that the client sent before it heard of the drain is no failure. */
+static void a_call_that_crosses_the_notice_is_served(void **state)
+{
+    (void)state;
+    static const struct rpc_registry *const both[] = {&registry, &test_registry,
+                                                      NULL};
+    fixture *t = wire_start(
+        (struct rpc_server_options){.registries = both, .drain_ms = 60000});
+    struct raw *late = raw_connect(t->port); /* has not said a word */
+    struct raw *raw = raw_connect(t->port);
+    raw_greet(raw);
+    raw_wait_frames(raw, NGHTTP2_SETTINGS, 2);
+    pthread_t thread;
+    pthread_create(&thread, NULL, stop_server, t);
+    assert_true(raw_wait_frames(raw, NGHTTP2_GOAWAY, 1));
+    raw_greet(late);
+    struct raw *clients[] = {raw, late};
+    for (int i = 0; i < 2; i++)
+        send_echo(clients[i]);
+    for (int i = 0; i < 2; i++) {
+        struct raw_end end = raw_wait_closed(clients[i]);
+        assert_int_equal(end.frames[NGHTTP2_HEADERS], 2);
+        assert_int_equal(end.frames[NGHTTP2_DATA], 1);
+        assert_int_equal(end.frames[NGHTTP2_GOAWAY], 2);
+        assert_int_equal(end.goaway_code, NGHTTP2_NO_ERROR);
+        raw_close(clients[i]);
+    }
+    pthread_join(thread, NULL);
+    finish(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_server_that_drains_wakes_its_handlers),
         cmocka_unit_test(a_connection_that_is_to_end_wakes_its_handlers),
         cmocka_unit_test(a_half_closed_stream_ends_as_ever),
+        cmocka_unit_test(a_call_that_crosses_the_notice_is_served),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
