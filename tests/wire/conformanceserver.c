@@ -60,45 +60,54 @@ static bool write_file(const char *path, const ProtobufCBinaryData *data)
     return fclose(file) == 0 && written;
 }
 
-static bool use_tls_files(struct rpc_server *server, const char *folder,
-                          const ServerCompatRequest *req, char *error,
-                          size_t error_size)
+/* Empty paths where nothing was given. */
+struct credentials {
+    char folder[40];
+    char certificate[64], key[64], client_ca[64];
+};
+
+static bool write_credential(const struct credentials *c, char *path,
+                             const char *name, const ProtobufCBinaryData *data)
 {
-    char certificate[64], key[64];
-    snprintf(certificate, sizeof certificate, "%s/cert.pem", folder);
-    snprintf(key, sizeof key, "%s/key.pem", folder);
-    snprintf(error, error_size, "the files cannot be written");
-    bool done = write_file(certificate, &req->server_creds->cert) &&
-                write_file(key, &req->server_creds->key) &&
-                rpc_server_use_tls(server, certificate, key, error, error_size);
-    unlink(certificate);
-    unlink(key);
-    return done;
+    if (data->len == 0)
+        return true;
+    snprintf(path, sizeof c->key, "%s/%s", c->folder, name);
+    return write_file(path, data);
 }
 
-static bool use_tls(struct rpc_server *server, const ServerCompatRequest *req,
-                    char *error, size_t error_size)
+static bool write_credentials(struct credentials *c,
+                              const ServerCompatRequest *req)
 {
-    char folder[] = "/tmp/conformance-XXXXXX";
-    if (req->server_creds == NULL || mkdtemp(folder) == NULL) {
-        snprintf(error, error_size, "no credentials, or nowhere to put them");
-        return false;
-    }
-    bool done = use_tls_files(server, folder, req, error, error_size);
-    rmdir(folder);
-    return done;
+    *c = (struct credentials){.folder = "/tmp/conformance-XXXXXX"};
+    if (!req->use_tls)
+        return true;
+    return req->server_creds != NULL && mkdtemp(c->folder) != NULL &&
+           write_credential(c, c->certificate, "cert.pem",
+                            &req->server_creds->cert) &&
+           write_credential(c, c->key, "key.pem", &req->server_creds->key) &&
+           write_credential(c, c->client_ca, "ca.pem", &req->client_tls_cert);
+}
+
+static void remove_credentials(const struct credentials *c)
+{
+    unlink(c->certificate);
+    unlink(c->key);
+    unlink(c->client_ca);
+    rmdir(c->folder);
 }
 
 /* --- the server --- */
 
-static int open_port(struct rpc_server *server, const ServerCompatRequest *req)
+static int open_port(struct rpc_server *server, const struct credentials *c)
 {
     char error[256];
-    rpc_listen_mode mode = req->use_tls ? RPC_LISTEN_TLS : RPC_LISTEN_H2C;
+    bool is_tls = *c->certificate != '\0';
     int port = -1;
-    if (!req->use_tls || use_tls(server, req, error, sizeof error))
-        port =
-            rpc_server_listen(server, "127.0.0.1:0", mode, error, sizeof error);
+    if (!is_tls ||
+        rpc_server_use_tls(server, c->certificate, c->key, error, sizeof error))
+        port = rpc_server_listen(server, "127.0.0.1:0",
+                                 is_tls ? RPC_LISTEN_TLS : RPC_LISTEN_H2C,
+                                 error, sizeof error);
     if (port < 0)
         fprintf(stderr, "%s\n", error);
     return port;
@@ -124,9 +133,10 @@ static void wait_for_end(const sigset_t *signals)
 }
 
 static int serve(struct arena *arena, struct rpc_server *server,
-                 const ServerCompatRequest *req, const sigset_t *signals)
+                 const ServerCompatRequest *req, const struct credentials *c,
+                 const sigset_t *signals)
 {
-    int port = open_port(server, req);
+    int port = open_port(server, c);
     if (port < 0)
         return 1;
     rpc_status status = rpc_server_start(server);
@@ -140,26 +150,42 @@ static int serve(struct arena *arena, struct rpc_server *server,
     return 0;
 }
 
-static int run(struct arena *arena, const sigset_t *signals)
+static int start(struct arena *arena, const ServerCompatRequest *req,
+                 const struct credentials *c, const sigset_t *signals)
 {
     static const struct rpc_registry *const registries[] = {
         &conformance_registry, NULL};
-    const ServerCompatRequest *req = read_request(arena);
-    if (req == NULL) {
-        fprintf(stderr, "no ServerCompatRequest on standard input\n");
-        return 2;
-    }
     const struct rpc_server_options options = {
         .registries = registries,
         .loop_count = 1,
         .message_bytes_max = req->message_receive_limit,
         .tells_internal_errors = true,
         .web_origins = "*",
+        .client_auth = *c->client_ca != '\0' ? RPC_CLIENT_AUTH_REQUIRED
+                                             : RPC_CLIENT_AUTH_OFF,
+        .client_ca = c->client_ca,
         .drain_ms = 1000,
     };
     struct rpc_server *server = rpc_server_create(&options);
-    int outcome = serve(arena, server, req, signals);
+    int outcome = serve(arena, server, req, c, signals);
     rpc_server_destroy(server);
+    return outcome;
+}
+
+static int run(struct arena *arena, const sigset_t *signals)
+{
+    const ServerCompatRequest *req = read_request(arena);
+    if (req == NULL) {
+        fprintf(stderr, "no ServerCompatRequest on standard input\n");
+        return 2;
+    }
+    struct credentials credentials;
+    int outcome = 1;
+    if (write_credentials(&credentials, req))
+        outcome = start(arena, req, &credentials, signals);
+    else
+        fprintf(stderr, "the credentials cannot be written\n");
+    remove_credentials(&credentials);
     return outcome;
 }
 
