@@ -25,6 +25,8 @@ enum {
     BLOCKED_BYTES_MAX = 512 * 1024,
     /* How long the last streams may take to arrive when draining. */
     DRAIN_NOTICE_US = 1000000,
+    /* How long a client may still send what nobody reads any more. */
+    LATE_REQUEST_MS = 1000,
 };
 
 /* Tells the drain's PING from the keepalive's. */
@@ -200,16 +202,25 @@ static bool is_provoked(uint32_t error_code)
 }
 
 /* The answer is complete before the request was: the client may stop sending
- * (RFC 9113 8.1). */
+ * (RFC 9113 8.1).  gRPC wants it so.  Other clients, curl of 2023 among them,
+ * forget the answer when they see the reset: they have a moment to come to
+ * their end, within the window that their stream still has. */
+static void stop_request(struct conn *conn, int32_t id)
+{
+    h2_check(nghttp2_submit_rst_stream(conn->session, NGHTTP2_FLAG_NONE, id,
+                                       NGHTTP2_NO_ERROR));
+}
+
 static void on_answered(struct conn *conn, int32_t id)
 {
     struct h2_stream *stream = stream_find(conn, id);
     if (stream == NULL)
         return;
-    http_answered(h2_http(stream));
-    if (!h2_http(stream)->is_remote_closed)
-        h2_check(nghttp2_submit_rst_stream(conn->session, NGHTTP2_FLAG_NONE, id,
-                                           NGHTTP2_NO_ERROR));
+    struct http_stream *http = h2_http(stream);
+    http_answered(http);
+    http->progress_us = conn_now_us(conn);
+    if (!http->is_remote_closed && !http->wire->reads_late)
+        stop_request(conn, id);
 }
 
 /* The drain's PING is queued here and not with the notice: pings overtake. */
@@ -505,10 +516,22 @@ static void reset_stalled(struct conn *conn, struct h2_stream *stream,
     h2_reset(stream, NGHTTP2_CANCEL);
 }
 
+static void stop_late_request(struct conn *conn, struct h2_stream *stream,
+                              int64_t at_us)
+{
+    const struct http_stream *http = h2_http(stream);
+    if (!http->is_answered || http->is_remote_closed ||
+        !is_overdue(http->progress_us, LATE_REQUEST_MS, at_us))
+        return;
+    stop_request(conn, stream->id);
+    conn_mark_dirty(conn);
+}
+
 static void sweep_streams(struct conn *conn, int64_t at_us)
 {
     for (struct h2_stream *s = conn->streams, *next; s != NULL; s = next) {
         next = s->next;
+        stop_late_request(conn, s, at_us);
         bool may_send = nghttp2_session_get_stream_local_window_size(
                             conn->session, s->id) > 0;
         http_sweep_message(h2_http(s), may_send, at_us);

@@ -127,6 +127,9 @@ struct http_wire {
     struct rpc_call *(*running_call)(const struct http_stream *stream);
     size_t stream_bytes; /* of the wire's struct, which begins with
                             http_stream */
+    /* Its clients are of HTTP in general and read an answer when they have sent
+     * all: a reset behind an early answer would take it from them. */
+    bool reads_late;
 };
 
 /* What a version of HTTP does for the wires; they use the functions below. */

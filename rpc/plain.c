@@ -142,7 +142,7 @@ static struct rpc_call *no_call(const struct http_stream *stream)
     {                                                                     \
         .request = (request_), .data = data, .half_closed = half_closed_, \
         .writable = nothing, .closed = closed, .running_call = no_call,   \
-        .stream_bytes = sizeof(struct plain_stream),                      \
+        .stream_bytes = sizeof(struct plain_stream), .reads_late = true,  \
     }
 
 /* The answer waits for the end of the request, as most HTTP clients do not read

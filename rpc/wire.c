@@ -18,19 +18,19 @@
               .half_closed = wire_half_closed, .drained = grpc_drained)
 #define WEB                                               \
     HTTP_WIRE(.request = wire_request, .data = wire_data, \
-              .half_closed = wire_half_closed)
+              .half_closed = wire_half_closed, .reads_late = true)
 #define WEB_TEXT                                               \
     HTTP_WIRE(.request = wire_request, .data = wire_text_data, \
-              .half_closed = wire_text_half_closed)
+              .half_closed = wire_text_half_closed, .reads_late = true)
 #define CONNECT                                                   \
     HTTP_WIRE(.request = connect_request, .data = wire_bare_data, \
-              .half_closed = wire_bare_half_closed)
+              .half_closed = wire_bare_half_closed, .reads_late = true)
 #define CONNECT_GET                                                     \
     HTTP_WIRE(.request = connect_get_request, .data = connect_get_data, \
-              .half_closed = wire_bare_half_closed)
+              .half_closed = wire_bare_half_closed, .reads_late = true)
 #define CONNECT_STREAM                                       \
     HTTP_WIRE(.request = connect_request, .data = wire_data, \
-              .half_closed = wire_half_closed)
+              .half_closed = wire_half_closed, .reads_late = true)
 
 #define TYPE(text) HTTP_HEADER("content-type", text)
 

@@ -108,7 +108,24 @@ static void a_refusal_costs_no_body(void **state)
         client_request(t->client, TEST_WHOAMI, headers, NULL, 0, false);
     client_wait(t->client, r);
     assert_error(r, 401, "unauthenticated");
-    assert_int_equal(r->reset_code, NGHTTP2_NO_ERROR);
+    assert_int_equal(r->reset_code, NGHTTP2_NO_ERROR); /* in the end */
+}
+
+/* curl 7.88 forgets an answer that a reset follows. */
+static void an_early_answer_is_not_followed_by_a_reset(void **state)
+{
+    fixture *t = *state;
+    static const struct rpc_header headers[] = {
+        {"content-type", "application/json"}, {NULL, NULL}};
+    struct client_response *r =
+        client_request(t->client, TEST_WHOAMI, headers, NULL, 0, false);
+    client_wait_body(t->client, r, 1);
+    client_ping(t->client);
+    assert_false(r->is_closed);
+    client_send(t->client, r, "{}", 2, true);
+    client_wait(t->client, r);
+    assert_int_equal(r->reset_code, CLIENT_NO_RESET);
+    assert_error(r, 401, "unauthenticated");
 }
 
 static void a_path_that_is_not_there_is_404(void **state)
@@ -396,6 +413,7 @@ int main(void)
         cmocka_unit_test(each_code_has_its_http_status),
         cmocka_unit_test(an_error_says_when_to_come_back),
         cmocka_unit_test(a_refusal_costs_no_body),
+        cmocka_unit_test(an_early_answer_is_not_followed_by_a_reset),
         cmocka_unit_test(a_path_that_is_not_there_is_404),
         cmocka_unit_test(a_message_that_is_too_large_is_refused),
         cmocka_unit_test(bodies_may_be_compressed_both_ways),
