@@ -1,3 +1,4 @@
+/* Any bytes as gzip: inflated below the limit, or refused. */
 #include "tests/fuzz/fuzz_encoding.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)

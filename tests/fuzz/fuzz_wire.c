@@ -2,62 +2,7 @@
  * pieces, it neither crashes nor leaks, and forgets the client afterwards.
  *
  *   first byte: how the rest is cut; bit 7: a proper greeting comes first */
-#include "rpc/conn.h"
-#include "tests/rpc/registry.rpc.h"
-
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
-
-static struct rpc_server *server_start(void)
-{
-    static const struct rpc_registry *const registries[] = {&test_registry,
-                                                            NULL};
-    const struct rpc_server_options options = {
-        .registries = registries,
-        .reflection = true,
-        .web_origins = "*",
-        .message_bytes_max = 65536,
-    };
-    char error[256];
-    struct rpc_server *server = rpc_server_create(&options);
-    if (rpc_server_listen(server, "127.0.0.1:0", RPC_LISTEN_H2C, error,
-                          sizeof error) < 0 ||
-        rpc_server_start_here(server).code != RPC_OK)
-        abort();
-    return server;
-}
-
-static void turn(struct rpc_worker *worker)
-{
-    static const bool at_once = true;
-    for (int i = 0; i < 3; i++)
-        uv_run(loop_uv(worker->loop), UV_RUN_NOWAIT);
-    loop_run_until(worker->loop, &at_once);
-}
-
-/* What comes back is not looked at, only taken. */
-static void take_answers(int fd)
-{
-    char answer[4096];
-    while (recv(fd, answer, sizeof answer, MSG_DONTWAIT) > 0)
-        ;
-}
-
-static int client_connect(struct rpc_net_worker *net)
-{
-    const struct sockaddr_storage from = {.ss_family = AF_UNIX};
-    int fds[2];
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds) != 0)
-        abort();
-    atomic_fetch_add(&net->conn_count, 1);
-    atomic_fetch_add(&net->server->connections, 1);
-    conn_adopt(net, fds[0], RPC_LISTEN_H2C, &from);
-    return fds[1];
-}
+#include "tests/fuzz/fuzz_server.h"
 
 static void greet(int fd)
 {
@@ -78,18 +23,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     int fd = client_connect(worker->net);
     if (bytes[0] & 0x80)
         greet(fd);
-    size_t piece = (bytes[0] & 0x7f) * 16 + 1;
-    for (size_t at = 1; at < size; at += piece) {
-        size_t count = size - at < piece ? size - at : piece;
-        if (send(fd, bytes + at, count, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-            break;
-        turn(worker);
-        take_answers(fd);
-    }
-    close(fd);
-    while (worker->net->conns != NULL || worker->calls != NULL)
-        uv_run(loop_uv(worker->loop), UV_RUN_ONCE);
-    if (atomic_load(&worker->net->conn_count) != 0)
-        abort();
+    send_in_pieces(worker, fd, bytes + 1, size - 1,
+                   (size_t)(bytes[0] & 0x7f) * 16 + 1);
+    client_leave(worker, fd);
     return 0;
 }
