@@ -45,6 +45,8 @@ static size_t grown_capacity(size_t capacity, size_t needed)
 uint8_t *http_reserve(struct http_stream *stream, size_t size)
 {
     struct http_body *body = &stream->body;
+    if (size == 0 && body->bytes == NULL)
+        size = 1; /* an empty message has a place, too */
     if (body->start > 0 && body->end + size > body->capacity) {
         memmove(body->bytes, body->bytes + body->start, http_queued(stream));
         body->end -= body->start;

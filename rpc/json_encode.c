@@ -186,7 +186,7 @@ static void put_enum(struct json_out *out, const ProtobufCEnumDescriptor *type,
     memcpy(&number, from, sizeof number);
     const ProtobufCEnumValue *value =
         protobuf_c_enum_descriptor_get_value(type, number);
-    if (type == &google__protobuf__null_value__descriptor) {
+    if (type == &google__protobuf__null_value__descriptor && number == 0) {
         JSON_PUT(out, "null");
     } else if (value == NULL) {
         put_integer(out, PROTOBUF_C_TYPE_INT32, from);
@@ -335,6 +335,8 @@ static bool write_dynamic(struct encoder *e, const struct json_message *table,
         const void *from = (const char *)message + field->offset;
         if (!codec_is_set(message, field))
             continue;
+        if (field->type == PROTOBUF_C_TYPE_ENUM)
+            break; /* whatever its number */
         if (!is_finite_number(table, i, from))
             return fail(e, table, "not a finite number");
         if (field->type != PROTOBUF_C_TYPE_MESSAGE)

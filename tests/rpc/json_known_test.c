@@ -121,6 +121,17 @@ static void structs_are_any_json(void **state)
     ASSERT_ALL_REFUSED(*state, &google__protobuf__value__descriptor, broken);
 }
 
+/* Null would be read as an absent field. */
+static void a_null_value_of_another_number_is_that_number(void **state)
+{
+    static const struct row rows[] = {
+        {"{\"null\":57}", "{\"null\":57}"},
+        {"{\"nulls\":[0,57]}", "{\"nulls\":[null,57]}"},
+        {"{\"pickNull\":57}", "{\"pickNull\":57}"},
+    };
+    ASSERT_ALL_READ(*state, WELL_KNOWN_DESCRIPTOR, rows);
+}
+
 static void wrappers_are_their_values(void **state)
 {
     static const struct row rows[] = {
@@ -250,6 +261,9 @@ static void what_json_cannot_say_is_not_written(void **state)
 
     Google__Protobuf__Value value = GOOGLE__PROTOBUF__VALUE__INIT;
     assert_string_equal(encode(t, &value.base), "null");
+    value.kind_case = GOOGLE__PROTOBUF__VALUE__KIND_NULL_VALUE;
+    value.null_value = 57;
+    assert_string_equal(encode(t, &value.base), "null");
     value.kind_case = GOOGLE__PROTOBUF__VALUE__KIND_NUMBER_VALUE;
     value.number_value = 1.0 / 0.0;
     assert_string_equal(why_not(t, &value),
@@ -293,6 +307,7 @@ int main(void)
         TEST(times_are_rfc_3339),
         TEST(field_masks_are_paths_in_camel_case),
         TEST(structs_are_any_json),
+        TEST(a_null_value_of_another_number_is_that_number),
         TEST(wrappers_are_their_values),
         TEST(an_any_names_its_type),
         TEST(anys_nest_eight_deep),
