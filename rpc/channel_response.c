@@ -231,6 +231,7 @@ rpc_status channel_response_inflate(struct rpc_channel_stream *stream,
     case COMPRESS_DONE:
         return RPC_SUCCESS;
     case COMPRESS_TOO_LARGE:
+    case COMPRESS_BOMB: /* channels take any ratio */
         return too_large(stream);
     case COMPRESS_BROKEN:
         return (rpc_status){RPC_INTERNAL,

@@ -146,8 +146,10 @@ compress_result compress_inflate(struct compress *compress, encoding which,
         if (!reserve(compress, made + room))
             return COMPRESS_NO_MEMORY;
         step = coder->inflate(state, &input, compress->out + made, room, &made);
-        if (made > bytes_max || is_bomb(compress, size, made))
+        if (made > bytes_max)
             return COMPRESS_TOO_LARGE;
+        if (is_bomb(compress, size, made))
+            return COMPRESS_BOMB;
     }
     *out = compress->out;
     *out_size = made;

@@ -41,7 +41,8 @@ void compress_take_any_ratio(struct compress *compress);
 typedef enum {
     COMPRESS_DONE,
     COMPRESS_BROKEN,    /* cut short, something else, or a window too wide */
-    COMPRESS_TOO_LARGE, /* more than bytes_max, or a bomb by its ratio */
+    COMPRESS_TOO_LARGE, /* more than bytes_max */
+    COMPRESS_BOMB,      /* out of proportion to its input */
     COMPRESS_NO_MEMORY,
 } compress_result;
 

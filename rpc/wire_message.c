@@ -42,6 +42,17 @@ static void fail_too_large(struct wire_stream *stream)
     fail(stream, RPC_RESOURCE_EXHAUSTED, text);
 }
 
+static void fail_bomb(struct wire_stream *stream)
+{
+    char text[120];
+    observe_refusal("message_ratio");
+    snprintf(text, sizeof text,
+             "a compressed message of more than %d bytes may become at most %d "
+             "times as large as it came",
+             COMPRESS_RATIO_FREE_BYTES, COMPRESS_RATIO_MAX);
+    fail(stream, RPC_RESOURCE_EXHAUSTED, text);
+}
+
 static void fail_memory(struct wire_stream *stream)
 {
     observe_refusal("memory");
@@ -128,15 +139,24 @@ static void inflate(struct wire_stream *stream, const uint8_t *bytes,
     compress_result result =
         compress_inflate(compress, stream->in_encoding, bytes, size,
                          message_bytes_max(stream), &out, &out_size);
-    if (result == COMPRESS_DONE)
+    switch (result) {
+    case COMPRESS_DONE:
         hand_over(stream, out, out_size);
-    else if (result == COMPRESS_TOO_LARGE)
+        break;
+    case COMPRESS_TOO_LARGE:
         fail_too_large(stream);
-    else if (result == COMPRESS_BROKEN)
+        break;
+    case COMPRESS_BOMB:
+        fail_bomb(stream);
+        break;
+    case COMPRESS_BROKEN:
         fail_encoding(stream, stream->format->protocol->malformed,
                       "not compressed as it says in");
-    else
+        break;
+    case COMPRESS_NO_MEMORY:
         fail_memory(stream);
+        break;
+    }
     compress_trim(compress);
 }
 

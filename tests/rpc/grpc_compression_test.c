@@ -92,6 +92,25 @@ static void a_bomb_is_refused(void **state)
     assert_still_serves(t);
 }
 
+/* It is smaller than a message may be. */
+static void a_message_out_of_proportion_is_told_so(void **state)
+{
+    fixture *t = *state;
+    size_t zeros_size = 3 * 1024 * 1024;
+    uint8_t *zeros = calloc(1, zeros_size);
+    struct client_response *r[COUNT(packing)];
+    for (size_t i = 0; i < COUNT(packing); i++)
+        r[i] = call_encoded(t, TEST_ECHO, packing[i],
+                            packed_body(t, packing[i], zeros, zeros_size));
+    free(zeros);
+    for (size_t i = 0; i < COUNT(packing); i++) {
+        assert_grpc(r[i], 200, RPC_RESOURCE_EXHAUSTED);
+        assert_string_equal(client_field(r[i], "grpc-message"),
+                            "a compressed message of more than 1048576 bytes "
+                            "may become at most 100 times as large as it came");
+    }
+}
+
 /* A client that named what we lack learns what we have, and so does one that
  * never asked. */
 static void every_answer_says_which_encodings_we_take(void **state)
@@ -296,6 +315,7 @@ int main(void)
         cmocka_unit_test(a_compressed_request_is_inflated),
         cmocka_unit_test(what_only_looks_compressed_is_refused),
         cmocka_unit_test(a_bomb_is_refused),
+        cmocka_unit_test(a_message_out_of_proportion_is_told_so),
         cmocka_unit_test(every_answer_says_which_encodings_we_take),
         cmocka_unit_test(a_handler_sees_whether_a_request_came_compressed),
         cmocka_unit_test(each_message_of_a_stream_may_be_compressed_or_not),
