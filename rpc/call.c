@@ -122,7 +122,8 @@ void call_state_give(struct call_state *state)
 
 bool call_charge(struct call_state *state)
 {
-    size_t held = arena_bytes(state->call.arena) + state->queued_in_bytes;
+    size_t held = arena_bytes(state->call.arena) + state->queued_in_bytes +
+                  state->text_bytes;
     if (state->in.arena != NULL)
         held += arena_bytes(state->in.arena);
     if (held <= state->charged_bytes) {

@@ -36,6 +36,12 @@ static rpc_status decode_json(struct rpc_call *call, struct arena *arena,
     return unreadable(call, error.text);
 }
 
+static rpc_status short_of_memory(struct rpc_call *call)
+{
+    return rpc_fail_retry(call, RPC_RESOURCE_EXHAUSTED, 1000,
+                          "the server is short of memory");
+}
+
 rpc_status call_decode(struct call_state *state, struct arena *arena,
                        const void *bytes, size_t size,
                        ProtobufCMessage **message)
@@ -44,10 +50,7 @@ rpc_status call_decode(struct call_state *state, struct arena *arena,
     TRY(state->codec == RPC_CODEC_JSON
             ? decode_json(call, arena, bytes, size, message)
             : decode_proto(call, arena, bytes, size, message));
-    if (!call_charge(state))
-        return rpc_fail_retry(call, RPC_RESOURCE_EXHAUSTED, 1000,
-                              "the server is short of memory");
-    return RPC_SUCCESS;
+    return call_charge(state) ? RPC_SUCCESS : short_of_memory(call);
 }
 
 /* --- what goes out --- */
@@ -77,6 +80,27 @@ static void send_proto(struct call_state *state,
     state->call.transport->ops->commit(state->call.transport, size);
 }
 
+static bool hold_text(struct call_state *state, size_t bytes)
+{
+    state->text_bytes = bytes;
+    return call_charge(state);
+}
+
+/* The text and its copy in the transport are there at once.  When both do not
+ * fit, the client is told: the transport, which charges the copy itself, could
+ * only cut it off. */
+static rpc_status send_text(struct call_state *state, const struct arena *arena,
+                            const char *text, size_t size)
+{
+    size_t text_bytes = arena_bytes(arena);
+    bool fits =
+        hold_text(state, text_bytes + size) && hold_text(state, text_bytes);
+    if (fits)
+        send_raw(state, text, size);
+    hold_text(state, 0);
+    return fits ? RPC_SUCCESS : short_of_memory(&state->call);
+}
+
 static rpc_status put_json(struct call_state *state, struct arena *arena,
                            const ProtobufCMessage *message)
 {
@@ -85,8 +109,7 @@ static rpc_status put_json(struct call_state *state, struct arena *arena,
     if (!json_encode(arena, state->call.server->json, message, &text, &size))
         return rpc_fail(&state->call, RPC_INTERNAL,
                         "the answer cannot be said in JSON: %s", text);
-    send_raw(state, text, size);
-    return RPC_SUCCESS;
+    return send_text(state, arena, text, size);
 }
 
 /* The text has an arena of its own: a stream would fill the call's. */
@@ -128,8 +151,7 @@ static rpc_status transcode(struct call_state *state, struct arena *arena,
                    &text_size))
         return rpc_fail(call, RPC_INTERNAL,
                         "the answer cannot be said in JSON: %s", text);
-    send_raw(state, text, text_size);
-    return RPC_SUCCESS;
+    return send_text(state, arena, text, text_size);
 }
 
 rpc_status call_send_bytes(struct call_state *state, const void *bytes,

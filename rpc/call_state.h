@@ -75,6 +75,7 @@ struct call_state {
     size_t charged_bytes;       /* of the worker's memory budget */
     struct memory_share *share; /* held; NULL = nobody's */
     size_t queued_in_bytes;
+    size_t text_bytes;  /* of a message in JSON, while it is queued */
     int64_t start_us;   /* headers complete */
     int64_t body_us;    /* the request is complete, or read by the handler */
     int64_t handler_us; /* the handler began; 0 = it did not */
