@@ -11,6 +11,7 @@
 #include "rpc/methods.h"
 
 #include <string.h>
+#include <strings.h>
 
 enum {
     END_OF_STREAM = 2, /* an envelope's flag */
@@ -78,12 +79,25 @@ static bool read_unary_field(struct wire_stream *stream, struct rpc_head *head,
     return true;
 }
 
+/* Of a stream each message is compressed alone; HTTP's encoding would be one of
+ * the body as a whole, which nobody could read before its end. */
+static rpc_status check_body_encoding(const char *name)
+{
+    if (strcasecmp(name, encoding_name(ENCODING_IDENTITY)) == 0)
+        return RPC_SUCCESS;
+    return (rpc_status){RPC_UNIMPLEMENTED,
+                        "a stream's body cannot have a content-encoding; its "
+                        "messages can, by connect-content-encoding"};
+}
+
 static bool read_stream_field(struct wire_stream *stream, struct rpc_head *head,
                               const struct http_field *field,
                               rpc_status *status)
 {
     if (http_field_is(field, "connect-content-encoding"))
         *status = set_encoding(stream, field->value);
+    else if (http_field_is(field, "content-encoding"))
+        *status = check_body_encoding(field->value);
     else if (http_field_is(field, "connect-accept-encoding"))
         stream->out_encoding = encoding_choose(field->value);
     else

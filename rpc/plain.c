@@ -168,6 +168,10 @@ static const struct refusal refusals[PLAIN_REASONS] = {
     [PLAIN_UNKNOWN_TYPE] = {REFUSAL, "415",
                             .besides = HTTP_HEADER("accept-post", ACCEPT_POST),
                             .sentence = ASK_LIKE_THIS},
+    [PLAIN_FOREIGN_CHARSET] = {REFUSAL, "415",
+                               .sentence = "JSON is UTF-8 (RFC 8259 8.1): send "
+                                           "it so, with charset=utf-8 or "
+                                           "without a charset.\n"},
     [PLAIN_IS_STREAM] =
         {REFUSAL, "415", .besides = HTTP_HEADER("accept-post", ACCEPT_POST),
          .sentence = "This method streams: its content types are "

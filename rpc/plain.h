@@ -12,6 +12,7 @@ typedef enum {
     PLAIN_NO_TRAILERS,
     PLAIN_FOREIGN_PAGE,
     PLAIN_UNKNOWN_TYPE,
+    PLAIN_FOREIGN_CHARSET,
     PLAIN_IS_STREAM, /* the content type is for unary methods */
     PLAIN_IS_UNARY,
     PLAIN_NO_METHOD,

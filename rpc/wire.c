@@ -65,8 +65,7 @@ static const struct wire_format formats[] = {
 static const struct wire_format get_format = {
     CONNECT_GET, &connect_unary_protocol, TYPE("application/proto")};
 
-/* Media types do not care for case (RFC 9110 8.3.1), and what follows the
- * semicolon is about text, which is UTF-8 here. */
+/* Media types do not care for case (RFC 9110 8.3.1). */
 static const struct wire_format *find_format(const char *content_type)
 {
     size_t size = strcspn(content_type, "; \t");
@@ -77,6 +76,31 @@ static const struct wire_format *find_format(const char *content_type)
             return &formats[i];
     }
     return NULL;
+}
+
+static bool is_utf8(const char *charset)
+{
+    static const char *const spellings[] = {"utf-8", "\"utf-8\"", "utf8"};
+    size_t size = strcspn(charset, "; \t");
+    for (size_t i = 0; i < sizeof spellings / sizeof spellings[0]; i++)
+        if (strlen(spellings[i]) == size &&
+            strncasecmp(spellings[i], charset, size) == 0)
+            return true;
+    return false;
+}
+
+/* Of text in another charset every second word would be read wrong. */
+static bool has_foreign_charset(const char *content_type)
+{
+    static const char charset[] = "charset=";
+    const char *at = content_type;
+    while ((at = strchr(at, ';')) != NULL) {
+        at += 1 + strspn(at + 1, " \t");
+        if (strncasecmp(at, charset, sizeof charset - 1) == 0 &&
+            !is_utf8(at + sizeof charset - 1))
+            return true;
+    }
+    return false;
 }
 
 static bool is(const struct http_fields *fields, const char *name,
@@ -131,6 +155,9 @@ static const struct http_wire *choose_post(const struct conn *conn,
     if (!suits(format, conn, fields))
         return plain_wire(format->is_for_unary ? PLAIN_IS_STREAM
                                                : PLAIN_IS_UNARY);
+    if (format->codec == RPC_CODEC_JSON &&
+        has_foreign_charset(http_field_find(fields, "content-type")->value))
+        return plain_wire(PLAIN_FOREIGN_CHARSET);
     return &format->http;
 }
 

@@ -114,6 +114,25 @@ static void broken_streams_are_told_in_their_end(void **state)
     }
 }
 
+static void a_streams_body_has_no_encoding_of_its_own(void **state)
+{
+    fixture *t = *state;
+    ServerStreamRequest req = SERVER_STREAM_REQUEST_INIT;
+    req.count = 1;
+    struct rpc_header headers[] = {
+        {"content-type", "application/connect+proto"},
+        {"content-encoding", "gzip"},
+        {NULL, NULL}};
+    const char *end =
+        end_of(t, wire_call(t, TEST_SERVER_STREAM, headers, framed(t, &req)));
+    assert_non_null(strstr(end, "\"code\":\"unimplemented\""));
+    assert_non_null(strstr(end, "by connect-content-encoding"));
+    headers[1].value = "identity";
+    assert_string_equal(
+        end_of(t, wire_call(t, TEST_SERVER_STREAM, headers, framed(t, &req))),
+        "{}");
+}
+
 /* --- JSON --- */
 
 static struct bytes text(const char *json)
@@ -137,6 +156,32 @@ static void json_is_answered_in_json(void **state)
     assert_int_equal(r->http_status, 200);
     assert_string_equal(client_field(r, "content-type"), "application/json");
     assert_body(r, "{\"text\":\"hi\",\"number\":\"42\"}");
+}
+
+static void json_is_utf8_or_refused(void **state)
+{
+    fixture *t = *state;
+    static const struct {
+        const char *content_type;
+        int http_status;
+    } rows[] = {
+        {"application/json", 200},
+        {"application/json;charset=utf-8", 200},
+        {"Application/JSON; Charset=\"UTF-8\"", 200},
+        {"application/json; charset=utf8; x=y", 200},
+        {"application/json; x=y; charset=iso-8859-1", 415},
+        {"application/json; charset=utf-16", 415},
+        {"application/json; charset=", 415},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        const struct rpc_header headers[] = {
+            {"content-type", rows[i].content_type}, {NULL, NULL}};
+        struct client_response *r =
+            wire_call(t, TEST_ECHO, headers, text("{\"text\":\"hi\"}"));
+        assert_int_equal(r->http_status, rows[i].http_status);
+        if (r->http_status == 415)
+            assert_says(r, "JSON is UTF-8");
+    }
 }
 
 static void json_that_will_not_do_is_told_with_its_place(void **state)
@@ -232,6 +277,36 @@ static void an_idle_stream_speaks_json_too(void **state)
     client_reset(t->client, r, NGHTTP2_CANCEL);
 }
 
+/* --- what text takes --- */
+
+static int start_with_little_memory(void **state)
+{
+    static const struct rpc_registry *const registries[] = {&interop_registry,
+                                                            NULL};
+    *state = wire_start((struct rpc_server_options){
+        .registries = registries,
+        .memory_bytes_max = 900 * 1000,
+        .memory_shares = 1,
+    });
+    return 0;
+}
+
+static struct client_response *ask_for(fixture *t, const char *bytes)
+{
+    return call_json(t, INTEROP_UNARY,
+                     arena_printf(t->arena, "{\"responseSize\":%s}", bytes));
+}
+
+/* 300 KB are 400 KB of base64.  The message and the body alone would fit. */
+static void the_text_of_a_message_counts_as_memory(void **state)
+{
+    fixture *t = *state;
+    for (int i = 0; i < 5; i++) {
+        assert_error(ask_for(t, "300000"), 429, "resource_exhausted");
+        assert_int_equal(ask_for(t, "20000")->http_status, 200);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -240,7 +315,9 @@ int main(void)
         cmocka_unit_test(a_client_stream_adds_up),
         cmocka_unit_test(both_sides_may_talk_at_once),
         cmocka_unit_test(broken_streams_are_told_in_their_end),
+        cmocka_unit_test(a_streams_body_has_no_encoding_of_its_own),
         cmocka_unit_test(json_is_answered_in_json),
+        cmocka_unit_test(json_is_utf8_or_refused),
         cmocka_unit_test(json_that_will_not_do_is_told_with_its_place),
         cmocka_unit_test(details_are_readable_for_people),
         cmocka_unit_test(a_get_may_ask_in_json),
@@ -248,5 +325,10 @@ int main(void)
         cmocka_unit_test(grpc_and_grpc_web_may_speak_json),
         cmocka_unit_test(an_idle_stream_speaks_json_too),
     };
-    return cmocka_run_group_tests(tests, start, wire_stop);
+    const struct CMUnitTest memory_tests[] = {
+        cmocka_unit_test(the_text_of_a_message_counts_as_memory),
+    };
+    int failed = cmocka_run_group_tests(tests, start, wire_stop);
+    return failed + cmocka_run_group_tests(memory_tests,
+                                           start_with_little_memory, wire_stop);
 }
