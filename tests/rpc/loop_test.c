@@ -120,6 +120,32 @@ static void a_stop_from_a_post_ends_the_run_on_its_thread(void **state)
     assert_true(t->done);
 }
 
+static void post_again(void *argument)
+{
+    struct letter *letter = argument;
+    assert_ptr_equal(loop_current(), letter->sender->inbox->loop);
+    loop_post(loop_current(), receive, letter);
+}
+
+/* And with them goes what their arguments own. */
+static void what_was_posted_to_a_loop_that_has_ended_can_still_run(void **state)
+{
+    fixture *t = *state;
+    struct inbox inbox = {.loop = t->loop};
+    struct letter *letter = malloc(sizeof *letter);
+    *letter = (struct letter){&inbox.senders[0], 1};
+    inbox.senders[0].inbox = &inbox;
+    loop_stop(t->loop);
+    loop_run(t->loop);
+    loop_post(t->loop, post_again, letter);
+    assert_true(loop_run_posts(t->loop));
+    assert_int_equal(inbox.received, 0);
+    assert_true(loop_run_posts(t->loop));
+    assert_int_equal(inbox.received, 1);
+    assert_false(loop_run_posts(t->loop));
+    assert_null(loop_current());
+}
+
 /* --- a pass --------------------------------------------------------------- */
 
 struct marking_flush {
@@ -298,6 +324,7 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         CASE(posts_of_many_threads_all_arrive_in_each_ones_order),
         CASE(a_stop_from_a_post_ends_the_run_on_its_thread),
+        CASE(what_was_posted_to_a_loop_that_has_ended_can_still_run),
         CASE(what_a_flush_makes_ready_runs_in_the_same_pass),
         CASE(restless_coroutines_do_not_starve_timers),
         CASE(timers_ring_in_the_order_of_their_due_times),
