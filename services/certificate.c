@@ -66,7 +66,9 @@ static bool set_serial(X509 *certificate)
     return good;
 }
 
-/* It is its own authority, so that `-cacert cert.pem` is all a client needs. */
+/* Signed by itself, so that `-cacert cert.pem` is all a client needs, and no
+ * authority: rustls refuses one that shows itself, and whoever trusts it should
+ * trust nothing else by it. */
 static bool fill(X509 *certificate, EVP_PKEY *key)
 {
     X509_NAME *name = X509_get_subject_name(certificate);
@@ -81,9 +83,9 @@ static bool fill(X509 *certificate, EVP_PKEY *key)
            X509_set_issuer_name(certificate, name) == 1 &&
            X509_set_pubkey(certificate, key) == 1 &&
            add_extension(certificate, NID_basic_constraints,
-                         "critical,CA:TRUE,pathlen:0") &&
+                         "critical,CA:FALSE") &&
            add_extension(certificate, NID_key_usage,
-                         "critical,digitalSignature,keyCertSign") &&
+                         "critical,digitalSignature") &&
            add_extension(certificate, NID_ext_key_usage, "serverAuth") &&
            add_extension(certificate, NID_subject_key_identifier, "hash") &&
            add_extension(certificate, NID_subject_alt_name,
