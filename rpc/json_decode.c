@@ -570,6 +570,8 @@ bool json_decode(struct arena *arena, const struct json_types *types,
                  size_t size, ProtobufCMessage **message,
                  struct json_error *error)
 {
+    if (size == 0)
+        text = ""; /* it may be NULL */
     struct json_reader r = {.scan = {text, text + size, NULL},
                             .start = text,
                             .types = types,

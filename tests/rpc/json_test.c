@@ -1,6 +1,8 @@
 /* JSON against what strangers may write, by tables. */
 #include "tests/rpc/json_asserts.h"
 
+#include <pthread.h>
+
 static void whole_numbers_are_exact_and_may_be_quoted(void **state)
 {
     static const struct row rows[] = {
@@ -343,6 +345,12 @@ static void text_is_json_to_the_letter(void **state)
         {"{\"yes\":tru}", "expected true or false"},
     };
     ASSERT_ALL_REFUSED(*state, EVERYTHING_DESCRIPTOR, refused);
+    fixture *t = *state;
+    struct json_error error;
+    ProtobufCMessage *message;
+    assert_false(json_decode(t->arena, t->types, EVERYTHING_DESCRIPTOR, NULL, 0,
+                             &message, &error));
+    assert_string_equal(error.text, "expected an object (line 1, column 1)");
 }
 
 static void errors_name_path_and_place(void **state)
@@ -448,6 +456,38 @@ static void nesting_ends_where_the_wire_ends_it(void **state)
     deep = nested(t, 35, "{\"a\":", "1", "}");
     assert_refused(t, &google__protobuf__struct__descriptor, deep, strlen(deep),
                    "messages nest deeper than 100");
+}
+
+static void *read_and_write(void *argument)
+{
+    fixture *t = argument;
+    static char deep[4096];
+    const char *reals = "{\"wideReals\":[5e-324,1.7976931348623157e308,"
+                        "123456789012345678901234567890,0.1]}";
+    struct json_error error;
+    strcpy(deep, nested(t, 100, "{\"child\":", "{}", "}"));
+    ProtobufCMessage *message =
+        decode(t, EVERYTHING_DESCRIPTOR, deep, strlen(deep), &error);
+    const char *text = encode(t, message);
+    message = decode(t, EVERYTHING_DESCRIPTOR, reals, strlen(reals), &error);
+    encode(t, message);
+    decode(t, EVERYTHING_DESCRIPTOR, deep, strlen(deep) - 1, &error);
+    return strcmp(text, deep) == 0 && error.text[0] != '\0' ? t : NULL;
+}
+
+/* A coroutine's stack has 64 KiB, and the sanitizer makes frames larger. */
+static void depth_and_long_numbers_fit_on_a_small_stack(void **state)
+{
+    pthread_attr_t small;
+    pthread_t thread;
+    void *done;
+    pthread_attr_init(&small);
+    assert_int_equal(pthread_attr_setstacksize(&small, 64 * 1024), 0);
+    assert_int_equal(pthread_create(&thread, &small, read_and_write, *state),
+                     0);
+    pthread_join(thread, &done);
+    pthread_attr_destroy(&small);
+    assert_non_null(done);
 }
 
 static void unknown_values_nest_no_deeper(void **state)
@@ -602,6 +642,7 @@ int main(void)
         TEST(maps_have_strings_for_keys),
         TEST(a_key_that_comes_twice_is_found_among_many),
         TEST(nesting_ends_where_the_wire_ends_it),
+        TEST(depth_and_long_numbers_fit_on_a_small_stack),
         TEST(unknown_values_nest_no_deeper),
         TEST(memory_is_bounded_by_the_input),
         TEST(what_is_too_deep_is_not_written),
