@@ -183,7 +183,9 @@ bool type_timestamp_text(const void *bytes, size_t size, char *text)
     int used =
         write_date(days + type_epoch_s / 86400, text, TYPE_DATE_TEXT, &era);
     text[used++] = ' ';
-    used += write_time(us - days * day_us, text + used, TYPE_TIME_TEXT);
+    int64_t of_day = us % day_us;
+    used += write_time(of_day < 0 ? of_day + day_us : of_day, text + used,
+                       TYPE_TIME_TEXT);
     memcpy(text + used, era, strlen(era) + 1);
     return true;
 }
