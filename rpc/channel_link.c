@@ -10,8 +10,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,17 +73,14 @@ void channel_link_close(struct channel_link *link, const char *reason)
     unlink_link(link);
     channel_h2_close(link, reason);
     uv_close((uv_handle_t *)&link->poll, on_poll_closed);
-    close(link->fd);
     if (was_ready) {
         metrics_add(channel_counters()->connections, -1);
         channel_dial_lost(channel, link, reason);
     } else {
         channel_dial_failed(channel, link->peer, reason);
     }
-    tls_destroy(link->tls); /* `reason` may be its text */
-    link->tls = NULL;
-    pool_free(link->shared->pool, link->out);
-    link->out = NULL;
+    /* At last: `reason` may be a text of its TLS. */
+    socket_close(&link->socket, link->shared->pool);
 }
 
 /* --- what is waited for --- */
@@ -97,35 +92,6 @@ static void set_interest(struct channel_link *link, int interest)
     link->interest = interest;
     if (uv_poll_start(&link->poll, interest, on_poll) != 0)
         abort(); /* only a wrong handle or fd can do that */
-}
-
-/* --- the socket, in clear text or not --- */
-
-static tls_result receive(struct channel_link *link, uint8_t *bytes,
-                          size_t size, size_t *count)
-{
-    if (link->tls != NULL)
-        return tls_read(link->tls, bytes, size, count);
-    ssize_t got = recv(link->fd, bytes, size, 0);
-    if (got > 0) {
-        *count = (size_t)got;
-        return TLS_DONE;
-    }
-    if (got < 0 && (errno == EAGAIN || errno == EINTR))
-        return TLS_WANT_READ;
-    return TLS_CLOSED;
-}
-
-static tls_result transmit(struct channel_link *link, const uint8_t *bytes,
-                           size_t size, size_t *count)
-{
-    if (link->tls != NULL)
-        return tls_write(link->tls, bytes, size, count);
-    ssize_t put = send(link->fd, bytes, size, MSG_NOSIGNAL);
-    *count = put > 0 ? (size_t)put : 0;
-    if (put >= 0)
-        return TLS_DONE;
-    return errno == EAGAIN || errno == EINTR ? TLS_WANT_WRITE : TLS_CLOSED;
 }
 
 /* --- writing --- */
@@ -142,23 +108,14 @@ void channel_link_mark_dirty(struct channel_link *link)
 
 static void on_broken(struct channel_link *link);
 
-/* Sends what it can; false when the socket is full or gone. */
-static bool send_bytes(struct channel_link *link, const uint8_t *bytes,
-                       size_t size, size_t *sent)
+/* False when the socket is full or gone. */
+static bool went_out(struct channel_link *link, tls_result result, size_t sent)
 {
-    for (*sent = 0; *sent < size;) {
-        size_t count;
-        tls_result result = transmit(link, bytes + *sent, size - *sent, &count);
-        if (result == TLS_CLOSED || result == TLS_FAILED) {
-            on_broken(link);
-            return false;
-        }
-        if (result != TLS_DONE)
-            return false;
-        *sent += count;
+    if (sent > 0)
         link->fills_begun = link->fills;
-    }
-    return true;
+    if (result == TLS_CLOSED || result == TLS_FAILED)
+        on_broken(link);
+    return result == TLS_DONE;
 }
 
 static void block(struct channel_link *link)
@@ -170,31 +127,14 @@ static void block(struct channel_link *link)
 /* What an earlier pass could not send.  False while some is left. */
 static bool send_rest(struct channel_link *link)
 {
-    if (link->out == NULL)
-        return true;
     size_t sent;
-    bool all = send_bytes(link, link->out + link->out_sent,
-                          link->out_size - link->out_sent, &sent);
-    if (link->stage == CHANNEL_LINK_CLOSED)
-        return false;
-    link->out_sent += sent;
-    if (!all) {
+    tls_result result =
+        socket_send_rest(&link->socket, link->shared->pool, &sent);
+    if (went_out(link, result, sent))
+        return true;
+    if (link->stage != CHANNEL_LINK_CLOSED)
         block(link);
-        return false;
-    }
-    pool_free(link->shared->pool, link->out);
-    link->out = NULL;
-    return true;
-}
-
-static void keep_rest(struct channel_link *link, const uint8_t *bytes,
-                      size_t size)
-{
-    link->out = pool_alloc(link->shared->pool, size);
-    memcpy(link->out, bytes, size);
-    link->out_size = size;
-    link->out_sent = 0;
-    block(link);
+    return false;
 }
 
 /* One buffer full.  False when there is nothing left, or no use going on. */
@@ -205,10 +145,13 @@ static bool send_next(struct channel_link *link)
     if (size == 0)
         return false;
     size_t sent;
-    if (send_bytes(link, output, size, &sent))
+    tls_result result = socket_send(&link->socket, output, size, &sent);
+    if (went_out(link, result, sent))
         return true;
-    if (link->stage != CHANNEL_LINK_CLOSED)
-        keep_rest(link, output + sent, size - sent);
+    if (link->stage == CHANNEL_LINK_CLOSED)
+        return false;
+    socket_keep(&link->socket, link->shared->pool, output + sent, size - sent);
+    block(link);
     return false;
 }
 
@@ -245,16 +188,17 @@ void channel_link_flush_all(struct channel_shared *shared)
 /* A last buffer, GOAWAY in it, if the socket takes it now. */
 static void say_goodbye(struct channel_link *link)
 {
-    if (link->session == NULL || link->out != NULL || link->doom != NULL)
+    if (link->session == NULL || link->socket.rest != NULL ||
+        link->doom != NULL)
         return;
     channel_h2_leave(link);
     size_t size =
         channel_h2_fill(link, link->shared->output, CHANNEL_OUTPUT_BYTES);
     size_t sent;
     if (size > 0)
-        transmit(link, link->shared->output, size, &sent);
-    if (link->tls != NULL)
-        tls_say_goodbye(link->tls);
+        socket_send(&link->socket, link->shared->output, size, &sent);
+    if (link->socket.tls != NULL)
+        tls_say_goodbye(link->socket.tls);
 }
 
 /* --- reading --- */
@@ -265,7 +209,8 @@ static void read_frames(struct channel_link *link)
     uint8_t *input = link->shared->input;
     do {
         size_t count;
-        tls_result result = receive(link, input, CHANNEL_INPUT_BYTES, &count);
+        tls_result result =
+            socket_read(&link->socket, input, CHANNEL_INPUT_BYTES, &count);
         if (result == TLS_WANT_READ || result == TLS_WANT_WRITE)
             return;
         if (result != TLS_DONE) {
@@ -278,7 +223,7 @@ static void read_frames(struct channel_link *link)
             channel_link_close(link, link->doom);
             return;
         }
-    } while (link->tls != NULL && tls_has_pending(link->tls));
+    } while (socket_has_pending(&link->socket));
 }
 
 /* --- beginning --- */
@@ -293,7 +238,7 @@ static void greet(struct channel_link *link)
 
 static void shake_hands(struct channel_link *link)
 {
-    switch (tls_handshake(link->tls)) {
+    switch (tls_handshake(link->socket.tls)) {
     case TLS_DONE:
         greet(link);
         read_frames(link); /* SETTINGS may have come with the last flight */
@@ -308,16 +253,16 @@ static void shake_hands(struct channel_link *link)
         channel_link_close(link, "the server closed during the TLS handshake");
         return;
     case TLS_FAILED:
-        channel_link_close(link, tls_failure(link->tls));
+        channel_link_close(link, tls_failure(link->socket.tls));
         return;
     }
 }
 
 static void start_tls(struct channel_link *link)
 {
-    link->tls = tls_client_create(link->channel->identity, link->fd,
-                                  link->channel->server_name);
-    if (link->tls == NULL) {
+    link->socket.tls = tls_client_create(
+        link->channel->identity, link->socket.fd, link->channel->server_name);
+    if (link->socket.tls == NULL) {
         channel_link_close(link, "TLS could not begin");
         return;
     }
@@ -330,7 +275,7 @@ static const char *socket_problem(const struct channel_link *link)
 {
     int problem = 0;
     socklen_t size = sizeof problem;
-    getsockopt(link->fd, SOL_SOCKET, SO_ERROR, &problem, &size);
+    getsockopt(link->socket.fd, SOL_SOCKET, SO_ERROR, &problem, &size);
     return problem == 0 ? NULL : strerror(problem);
 }
 
@@ -431,19 +376,6 @@ static void on_timer(struct loop_timer *timer)
 
 /* --- opening --- */
 
-/* As the server does: small writes go out at once, and a peer that vanished is
- * noticed by unacknowledged data (gRFC A18). */
-static void set_socket_options(struct channel_link *link, int family)
-{
-    if (family == AF_UNIX)
-        return;
-    int on = 1;
-    unsigned timeout = options_of(link)->keepalive_timeout_ms;
-    setsockopt(link->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    setsockopt(link->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout,
-               sizeof timeout);
-}
-
 static struct channel_link *link_create(struct rpc_channel *channel, int fd,
                                         const char *peer)
 {
@@ -451,7 +383,7 @@ static struct channel_link *link_create(struct rpc_channel *channel, int fd,
     struct channel_link *link = pool_alloc_zeroed(shared->pool, sizeof *link);
     link->channel = channel;
     link->shared = shared;
-    link->fd = fd;
+    link->socket.fd = fd;
     link->references = 1; /* the poll handle's */
     link->opened_us = now_us(link);
     snprintf(link->peer, sizeof link->peer, "%s", peer);
@@ -488,7 +420,8 @@ struct channel_link *channel_link_open(struct rpc_channel *channel,
         return NULL;
     }
     struct channel_link *link = link_create(channel, fd, peer);
-    set_socket_options(link, at->sa_family);
+    socket_tune(&link->socket, at->sa_family,
+                channel->options.keepalive_timeout_ms);
     if (uv_poll_init(loop_uv(channel->loop), &link->poll, fd) != 0)
         abort(); /* epoll refuses only what is no socket */
     link->poll.data = link;

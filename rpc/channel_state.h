@@ -10,6 +10,7 @@
 #include "rpc/metrics.h"
 #include "rpc/peers.h"
 #include "rpc/pool.h"
+#include "rpc/socket.h"
 #include "rpc/tls_client.h"
 
 #include <nghttp2/nghttp2.h>
@@ -270,9 +271,8 @@ struct channel_link {
     struct channel_link *next_dirty;
     struct rpc_channel *channel;
     struct channel_shared *shared;
-    struct tls *tls; /* NULL in clear text */
+    struct socket socket;
     uv_poll_t poll;
-    int fd;
     int interest; /* of the poll handle */
     channel_link_stage stage;
     uint32_t references;
@@ -283,9 +283,6 @@ struct channel_link {
     /* Buffers full of frames: taken from the session, and begun to be taken by
      * the socket. */
     uint64_t fills, fills_begun;
-    /* Taken from the session, not yet by the socket; NULL when it keeps up. */
-    uint8_t *out;
-    size_t out_size, out_sent;
 
     /* The connect timeout, then keepalive and idle time. */
     struct loop_timer timer;

@@ -191,7 +191,7 @@ static SocketData *make_data(struct arena *arena, const struct conn *conn)
         data->remote_flow_control_window = int64_value(
             arena, nghttp2_session_get_local_window_size(conn->session));
     }
-    add_tcp_info(arena, data, conn->fd);
+    add_tcp_info(arena, data, conn->socket.fd);
     return data;
 }
 
@@ -201,9 +201,9 @@ Socket *channelz_conn(struct arena *arena, const struct conn *conn)
     *socket = (Socket)SOCKET_INIT;
     socket->ref = channelz_socket_ref(arena, conn->id, conn->peer);
     socket->data = make_data(arena, conn);
-    socket->local = local_address(arena, conn->fd);
-    socket->remote = remote_address(arena, conn->fd);
-    socket->security = make_security(arena, conn->tls);
+    socket->local = local_address(arena, conn->socket.fd);
+    socket->remote = remote_address(arena, conn->socket.fd);
+    socket->security = make_security(arena, conn->socket.tls);
     return socket;
 }
 

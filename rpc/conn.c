@@ -3,14 +3,11 @@
 #include "rpc/conn.h"
 
 #include "rpc/channelz.h"
-
 #include "rpc/hash.h"
 #include "rpc/log.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,12 +99,8 @@ void conn_close(struct conn *conn)
         return;
     conn->stage = CONN_CLOSED;
     end_protocol(conn);
-    tls_destroy(conn->tls);
-    conn->tls = NULL;
-    pool_free(conn->net->pool, conn->out);
-    conn->out = NULL;
     uv_close((uv_handle_t *)&conn->poll, on_poll_closed);
-    close(conn->fd);
+    socket_close(&conn->socket, conn->net->pool);
     unlink_conn(conn);
     conn_settle(conn);
     net_leave(conn->net, conn->key);
@@ -143,37 +136,6 @@ static void set_interest(struct conn *conn, bool writable)
         abort(); /* only a wrong handle or fd can do that */
 }
 
-/* --- the socket, in clear text or not --- */
-
-static tls_result receive(struct conn *conn, uint8_t *bytes, size_t size,
-                          size_t *count)
-{
-    if (conn->tls != NULL)
-        return tls_read(conn->tls, bytes, size, count);
-    ssize_t got = recv(conn->fd, bytes, size, 0);
-    if (got > 0) {
-        *count = (size_t)got;
-        return TLS_DONE;
-    }
-    if (got < 0 && (errno == EAGAIN || errno == EINTR))
-        return TLS_WANT_READ;
-    return TLS_CLOSED;
-}
-
-static tls_result transmit(struct conn *conn, const uint8_t *bytes, size_t size,
-                           size_t *count)
-{
-    if (conn->tls != NULL)
-        return tls_write(conn->tls, bytes, size, count);
-    ssize_t put = send(conn->fd, bytes, size, MSG_NOSIGNAL);
-    if (put >= 0) {
-        *count = (size_t)put;
-        return TLS_DONE;
-    }
-    *count = 0;
-    return errno == EAGAIN || errno == EINTR ? TLS_WANT_WRITE : TLS_CLOSED;
-}
-
 /* --- writing --- */
 
 void conn_mark_dirty(struct conn *conn)
@@ -188,34 +150,26 @@ void conn_mark_dirty(struct conn *conn)
 
 static void linger(struct conn *conn)
 {
-    if (conn->tls != NULL)
-        tls_say_goodbye(conn->tls);
+    if (conn->socket.tls != NULL)
+        tls_say_goodbye(conn->socket.tls);
     conn->stage = CONN_LINGERING;
     end_protocol(conn);
-    shutdown(conn->fd, SHUT_WR);
+    shutdown(conn->socket.fd, SHUT_WR);
     conn->lingering_us = conn_now_us(conn);
     set_interest(conn, false);
 }
 
-/* Sends what it can; false when the socket is full or gone. */
-static bool send_bytes(struct conn *conn, const uint8_t *bytes, size_t size,
-                       size_t *sent)
+/* False when the socket is full or gone. */
+static bool went_out(struct conn *conn, tls_result result, size_t sent)
 {
-    for (*sent = 0; *sent < size;) {
-        size_t count;
-        tls_result result = transmit(conn, bytes + *sent, size - *sent, &count);
-        if (result == TLS_CLOSED || result == TLS_FAILED) {
-            conn_close(conn);
-            return false;
-        }
-        if (result != TLS_DONE)
-            return false;
-        *sent += count;
+    if (sent > 0) {
         conn->progress_us = conn_now_us(conn);
-        conn->counts.bytes_sent += count;
-        metrics_add(conn->net->sent_bytes, (int64_t)count);
+        conn->counts.bytes_sent += sent;
+        metrics_add(conn->net->sent_bytes, (int64_t)sent);
     }
-    return true;
+    if (result == TLS_CLOSED || result == TLS_FAILED)
+        conn_close(conn);
+    return result == TLS_DONE;
 }
 
 static void block(struct conn *conn)
@@ -229,30 +183,13 @@ static void block(struct conn *conn)
 /* What an earlier pass could not send.  False while some is left. */
 static bool send_rest(struct conn *conn)
 {
-    if (conn->out == NULL)
-        return true;
     size_t sent;
-    bool all = send_bytes(conn, conn->out + conn->out_sent,
-                          conn->out_size - conn->out_sent, &sent);
-    if (conn->stage == CONN_CLOSED)
-        return false;
-    conn->out_sent += sent;
-    if (!all) {
+    tls_result result = socket_send_rest(&conn->socket, conn->net->pool, &sent);
+    if (went_out(conn, result, sent))
+        return true;
+    if (conn->stage != CONN_CLOSED)
         block(conn);
-        return false;
-    }
-    pool_free(conn->net->pool, conn->out);
-    conn->out = NULL;
-    return true;
-}
-
-static void keep_rest(struct conn *conn, const uint8_t *bytes, size_t size)
-{
-    conn->out = pool_alloc(conn->net->pool, size);
-    memcpy(conn->out, bytes, size);
-    conn->out_size = size;
-    conn->out_sent = 0;
-    block(conn);
+    return false;
 }
 
 /* One buffer full.  False when there is nothing left, or no use going on. */
@@ -263,10 +200,13 @@ static bool send_next(struct conn *conn)
     if (size == 0)
         return false;
     size_t sent;
-    if (send_bytes(conn, output, size, &sent))
+    tls_result result = socket_send(&conn->socket, output, size, &sent);
+    if (went_out(conn, result, sent))
         return true;
-    if (conn->stage != CONN_CLOSED)
-        keep_rest(conn, output + sent, size - sent);
+    if (conn->stage == CONN_CLOSED)
+        return false;
+    socket_keep(&conn->socket, conn->net->pool, output + sent, size - sent);
+    block(conn);
     return false;
 }
 
@@ -335,7 +275,7 @@ static bool read_once(struct conn *conn, size_t room)
 {
     uint8_t *input = conn->net->input;
     size_t count;
-    tls_result result = receive(conn, input, room, &count);
+    tls_result result = socket_read(&conn->socket, input, room, &count);
     if (result == TLS_WANT_READ || result == TLS_WANT_WRITE)
         return false;
     if (result != TLS_DONE) {
@@ -355,13 +295,12 @@ static void read_input(struct conn *conn)
     do {
         size_t room = conn->protocol->room(conn);
         if (room == 0) {
-            conn->has_unread |= conn->tls != NULL && tls_has_pending(conn->tls);
+            conn->has_unread |= socket_has_pending(&conn->socket);
             return;
         }
         if (!read_once(conn, room))
             return;
-    } while (conn->refusal == NULL && conn->tls != NULL &&
-             tls_has_pending(conn->tls));
+    } while (conn->refusal == NULL && socket_has_pending(&conn->socket));
 }
 
 /* What waited for room comes first. */
@@ -383,8 +322,8 @@ static void count_handshake(const char *result)
 
 static void shaken_hands(struct conn *conn)
 {
-    count_handshake(tls_is_resumed(conn->tls) ? "resumed" : "full");
-    conn->identity = tls_peer_identity(conn->tls);
+    count_handshake(tls_is_resumed(conn->socket.tls) ? "resumed" : "full");
+    conn->identity = tls_peer_identity(conn->socket.tls);
 }
 
 /* What the operator of another service wants to know of its certificate. */
@@ -392,7 +331,7 @@ static void handshake_failed(struct conn *conn)
 {
     count_handshake("failed");
     log_text(LOG_DEBUG, "net", "TLS handshake failed: %s, peer %s",
-             tls_failure(conn->tls), conn->peer);
+             tls_failure(conn->socket.tls), conn->peer);
     net_count_ended("handshake_failed", conn->peer);
     conn_close(conn);
 }
@@ -402,12 +341,12 @@ static void shake_hands(struct conn *conn)
 {
     if (conn->net->handshake_steps++ >= HANDSHAKE_STEPS_MAX)
         return;
-    switch (tls_handshake(conn->tls)) {
+    switch (tls_handshake(conn->socket.tls)) {
     case TLS_DONE:
         shaken_hands(conn);
         set_interest(conn, false);
-        start_talking(conn,
-                      tls_is_http_1(conn->tls) ? &h1_protocol : &h2_protocol);
+        start_talking(conn, tls_is_http_1(conn->socket.tls) ? &h1_protocol
+                                                            : &h2_protocol);
         read_input(conn); /* the preface often comes with the last flight */
         return;
     case TLS_WANT_READ:
@@ -425,9 +364,9 @@ static void start_tls(struct conn *conn)
 {
     struct tls_identity *identity = net_take_identity(conn->net->server);
     if (identity != NULL)
-        conn->tls = tls_create(identity, conn->fd);
+        conn->socket.tls = tls_create(identity, conn->socket.fd);
     tls_identity_release(identity);
-    if (conn->tls == NULL) {
+    if (conn->socket.tls == NULL) {
         conn_close(conn);
         return;
     }
@@ -451,7 +390,7 @@ static const struct conn_protocol *guess(const struct conn *conn)
  * woken for it again and again. */
 static void sniff_http(struct conn *conn)
 {
-    ssize_t got = recv(conn->fd, conn->sniffed + conn->sniffed_size,
+    ssize_t got = recv(conn->socket.fd, conn->sniffed + conn->sniffed_size,
                        sizeof conn->sniffed - conn->sniffed_size, 0);
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return;
@@ -473,7 +412,7 @@ static bool begins_with_tls(const struct conn *conn)
 {
     uint8_t first;
     return conn->mode == RPC_LISTEN_BOTH && conn->sniffed_size == 0 &&
-           recv(conn->fd, &first, 1, MSG_PEEK) == 1 &&
+           recv(conn->socket.fd, &first, 1, MSG_PEEK) == 1 &&
            first == TLS_RECORD_HANDSHAKE;
 }
 
@@ -488,7 +427,7 @@ static void sniff(struct conn *conn)
 /* Nothing that comes now matters but the end. */
 static void discard(struct conn *conn)
 {
-    ssize_t got = recv(conn->fd, conn->net->input, NET_INPUT_BYTES, 0);
+    ssize_t got = recv(conn->socket.fd, conn->net->input, NET_INPUT_BYTES, 0);
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (got > 0)
@@ -538,20 +477,6 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 
 /* --- taking over --- */
 
-/* Small writes go out at once, since we gather them ourselves; a peer that
- * vanished without a word is noticed by unacknowledged data, as gRFC A18 asks.
- */
-static void set_socket_options(int fd, const struct sockaddr_storage *from,
-                               uint32_t timeout_ms)
-{
-    if (from->ss_family == AF_UNIX)
-        return;
-    int on = 1;
-    unsigned timeout = timeout_ms;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof timeout);
-}
-
 int64_t conn_age_us(uint32_t age_ms, uint64_t random)
 {
     int64_t age_us = (int64_t)age_ms * 1000;
@@ -572,7 +497,7 @@ void conn_adopt(struct rpc_net_worker *net, int fd, rpc_listen_mode mode,
     struct conn *conn = pool_alloc_zeroed(net->pool, sizeof *conn);
     conn->net = net;
     conn->id = channelz_take_id();
-    conn->fd = fd;
+    conn->socket.fd = fd;
     conn->references = 1; /* the poll handle's */
     conn->key = peer_key(from);
     if (conn_options(conn)->proxies == 0) /* else it is a proxy's address */
@@ -585,7 +510,8 @@ void conn_adopt(struct rpc_net_worker *net, int fd, rpc_listen_mode mode,
     conn->opened_us = conn_now_us(conn);
     conn->received_us = conn->progress_us = conn->opened_us;
     conn->aged_us = aged_us(conn);
-    set_socket_options(fd, from, conn_options(conn)->keepalive_timeout_ms);
+    socket_tune(&conn->socket, from->ss_family,
+                conn_options(conn)->keepalive_timeout_ms);
     if (uv_poll_init(loop_uv(net->worker->loop), &conn->poll, fd) != 0)
         abort(); /* epoll refuses only what is no socket */
     conn->poll.data = conn;

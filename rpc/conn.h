@@ -2,6 +2,7 @@
 #define PRBAL_RPC_CONN_H
 
 #include "rpc/net.h"
+#include "rpc/socket.h"
 
 /* One socket.
  *
@@ -82,9 +83,8 @@ struct conn {
     struct conn *next, *previous; /* of the worker; the newest first */
     struct conn *next_dirty;
     struct rpc_net_worker *net;
-    struct tls *tls; /* NULL in clear text */
+    struct socket socket;
     uv_poll_t poll;
-    int fd;
     int interest; /* of the poll handle */
     conn_stage stage;
     rpc_listen_mode mode;
@@ -95,10 +95,6 @@ struct conn {
     bool is_blocked; /* the socket takes nothing more for now */
     bool has_unread; /* bytes came in already that there was no room for */
     uint32_t references;
-
-    /* Taken from the session, not yet by the socket; NULL when it keeps up. */
-    uint8_t *out;
-    size_t out_size, out_sent;
 
     int64_t id; /* of channelz */
     struct conn_counts counts;

@@ -142,7 +142,7 @@ static void add_field(struct conn *conn, const char *name, size_t name_size,
 
 static void on_request_line(struct conn *conn, const struct h1_piece *line)
 {
-    const char *scheme = conn->tls != NULL ? "https" : "http";
+    const char *scheme = conn->socket.tls != NULL ? "https" : "http";
     conn->fields = http_fields_take(conn);
     conn->fields->is_request = true;
     conn->h1->is_for_head =
@@ -318,8 +318,8 @@ static void keep_alive(struct conn *conn)
     const struct rpc_server_options *options = conn_options(conn);
     int on = 1;
     int idle_seconds = (int)(options->keepalive_ms / 1000) + 1;
-    setsockopt(conn->fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-    setsockopt(conn->fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_seconds,
+    setsockopt(conn->socket.fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    setsockopt(conn->socket.fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_seconds,
                sizeof idle_seconds);
 }
 

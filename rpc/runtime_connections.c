@@ -19,7 +19,7 @@ static ServerConnection *describe(struct arena *arena, const struct conn *conn)
     row->loop = (uint32_t)conn->net->worker->index;
     row->stage = stages[conn->stage];
     row->protocol = conn->protocol == NULL ? "" : conn->protocol->name;
-    row->tls = conn->tls == NULL ? "" : tls_version(conn->tls);
+    row->tls = conn->socket.tls == NULL ? "" : tls_version(conn->socket.tls);
     row->age_us = now_us - conn->opened_us;
     row->idle_us = conn->stream_count == 0 && conn->idle_us != 0
                        ? now_us - conn->idle_us

@@ -38,7 +38,8 @@ static uint64_t waiting_responses(const struct rpc_worker *worker)
     uint64_t bytes = 0;
     const struct conn *c = worker->net == NULL ? NULL : worker->net->conns;
     for (; c != NULL; c = c->next)
-        bytes += c->queued_bytes + (c->out == NULL ? 0 : c->out_size);
+        bytes += c->queued_bytes +
+                 (c->socket.rest == NULL ? 0 : c->socket.rest_size);
     return bytes;
 }
 
