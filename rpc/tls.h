@@ -10,6 +10,7 @@
  * leaves, no renegotiation and no early data: what is replayed must not be
  * executed twice.
  *
+ *   rpc/tls_context.c    what servers and clients have in common
  *   rpc/tls_identity.c   what the server shows, and whom it believes
  *   rpc/tls.c            one connection
  *   rpc/tls_peer.c       who the client is, by its certificate

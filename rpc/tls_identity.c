@@ -1,19 +1,8 @@
-#include "rpc/tls_internal.h"
+#include "rpc/tls_context.h"
 #include "rpc/tls_tickets.h"
 
-#include <errno.h>
-#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <stdio.h>
-#include <string.h>
-#include <unistd.h>
-
-/* RFC 9113 appendix A forbids all of TLS 1.2 but ephemeral AEAD suites. */
-static const char ciphers[] = "ECDHE+AESGCM:ECDHE+CHACHA20";
-
-/* Certificates between a client's and its root.  OpenSSL would look through
- * 100, at a stranger's wish. */
-enum { CHAIN_MAX = 8 };
 
 /* Ours first: a client that can do both gets HTTP/2. */
 static const unsigned char protocols[] = {2,   'h', '2', 8,   'h', 't',
@@ -35,91 +24,28 @@ static int select_protocol(SSL *ssl, const unsigned char **chosen,
     return SSL_TLSEXT_ERR_OK;
 }
 
-/* A key with a passphrase must fail, not ask the terminal. */
-static int no_passphrase(char *buffer, int size, int writing, void *argument)
+static bool choose(SSL_CTX *context)
 {
-    (void)buffer;
-    (void)size;
-    (void)writing;
-    (void)argument;
-    return -1;
-}
-
-static bool harden(SSL_CTX *context)
-{
-    SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION |
-                                     SSL_OP_NO_COMPRESSION |
-                                     SSL_OP_CIPHER_SERVER_PREFERENCE |
+    SSL_CTX_set_options(context, SSL_OP_CIPHER_SERVER_PREFERENCE |
                                      SSL_OP_PRIORITIZE_CHACHA);
-    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_alpn_select_cb(context, select_protocol, NULL);
-    SSL_CTX_set_default_passwd_cb(context, no_passphrase);
-    return SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1 &&
-           SSL_CTX_set_cipher_list(context, ciphers) == 1 &&
-           SSL_CTX_set_max_early_data(context, 0) == 1;
-}
-
-/* RELEASE_BUFFERS saves 33 KB of each idle connection.  NO_AUTO_CHAIN: what we
- * show is in the certificate's file, and never comes of the clients'
- * authorities.  Read-ahead takes many records with one system call. */
-static void tune(SSL_CTX *context)
-{
-    SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS |
-                                  SSL_MODE_NO_AUTO_CHAIN |
-                                  SSL_MODE_ENABLE_PARTIAL_WRITE |
-                                  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-    SSL_CTX_set_read_ahead(context, 1);
-}
-
-const char *tls_openssl_reason(void)
-{
-    const char *reason = ERR_reason_error_string(ERR_peek_last_error());
-    return reason != NULL ? reason : "unknown reason";
-}
-
-/* --- files --- */
-
-struct problem {
-    char *text;
-    size_t size;
-};
-
-/* OpenSSL says "system lib" for a file that is not there. */
-static bool blame(struct problem *problem, const char *what, const char *path)
-{
-    const char *why =
-        access(path, R_OK) != 0 ? strerror(errno) : tls_openssl_reason();
-    snprintf(problem->text, problem->size, "%s %s: %s", what, path, why);
-    return false;
-}
-
-static bool show_certificate(SSL_CTX *context, const struct tls_options *o,
-                             struct problem *problem)
-{
-    if (SSL_CTX_use_certificate_chain_file(context, o->certificate_path) != 1)
-        return blame(problem, "cannot read the certificate",
-                     o->certificate_path);
-    if (SSL_CTX_use_PrivateKey_file(context, o->key_path, SSL_FILETYPE_PEM) !=
-        1)
-        return blame(problem, "cannot use the private key", o->key_path);
-    return true;
+    return SSL_CTX_set_max_early_data(context, 0) == 1;
 }
 
 /* --- whom we believe --- */
 
-static bool believe(SSL_CTX *context, const char *path, struct problem *problem)
+static bool believe(SSL_CTX *context, const char *path,
+                    const struct tls_problem *problem)
 {
-    if (path == NULL || *path == '\0') {
-        snprintf(problem->text, problem->size,
-                 "clients are to show certificates, and no file says whose are "
-                 "believed");
-        return false;
-    }
+    if (path == NULL || *path == '\0')
+        return tls_complain(problem, "clients are to show certificates, and no "
+                                     "file says whose are believed");
     STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(path);
     if (names == NULL ||
         SSL_CTX_load_verify_locations(context, path, NULL) != 1) {
         sk_X509_NAME_pop_free(names, X509_NAME_free);
-        return blame(problem, "cannot read the clients' authorities", path);
+        return tls_blame_file(problem, "cannot read the clients' authorities",
+                              path);
     }
     SSL_CTX_set_client_CA_list(context, names);
     return true;
@@ -128,13 +54,14 @@ static bool believe(SSL_CTX *context, const char *path, struct problem *problem)
 /* Strict: a chain with an authority of which no list is known is not believed,
  * or losing a file would bring revoked certificates back. */
 static bool heed_revocations(SSL_CTX *context, const char *path,
-                             struct problem *problem)
+                             const struct tls_problem *problem)
 {
     X509_STORE *store = SSL_CTX_get_cert_store(context);
     X509_LOOKUP *lookup = X509_STORE_add_lookup(store, X509_LOOKUP_file());
     if (lookup == NULL ||
         X509_load_crl_file(lookup, path, X509_FILETYPE_PEM) < 1)
-        return blame(problem, "cannot read the revocation lists", path);
+        return tls_blame_file(problem, "cannot read the revocation lists",
+                              path);
     X509_STORE_set_flags(store,
                          X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
     return true;
@@ -177,7 +104,7 @@ static bool set_session_context(SSL_CTX *context, const struct tls_options *o)
 }
 
 static bool ask_clients(SSL_CTX *context, const struct tls_options *o,
-                        struct problem *problem)
+                        const struct tls_problem *problem)
 {
     if (o->client_auth == TLS_CLIENTS_NOT_ASKED)
         return true;
@@ -190,7 +117,7 @@ static bool ask_clients(SSL_CTX *context, const struct tls_options *o,
     if (o->client_auth == TLS_CLIENTS_MUST)
         mode |= SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
     SSL_CTX_set_verify(context, mode, NULL);
-    SSL_CTX_set_verify_depth(context, CHAIN_MAX);
+    SSL_CTX_set_verify_depth(context, TLS_CHAIN_MAX);
     return true;
 }
 
@@ -207,31 +134,24 @@ static bool give_tickets(SSL_CTX *context, const struct tls_options *o)
 }
 
 static bool set_up(SSL_CTX *context, const struct tls_options *o,
-                   struct problem *problem)
+                   const struct tls_problem *problem)
 {
-    if (context == NULL || !harden(context) || !give_tickets(context, o)) {
-        snprintf(problem->text, problem->size,
-                 "OpenSSL refuses our settings: %s", tls_openssl_reason());
-        return false;
-    }
-    tune(context);
-    if (!show_certificate(context, o, problem) ||
+    if (!choose(context) || !give_tickets(context, o))
+        return tls_blame(problem, TLS_REFUSES_SETTINGS);
+    if (!tls_context_show(context, o->certificate_path, o->key_path, problem) ||
         !ask_clients(context, o, problem))
         return false;
-    if (set_session_context(context, o))
-        return true;
-    snprintf(problem->text, problem->size,
-             "the clients' authorities changed while they were read");
-    return false;
+    return set_session_context(context, o) ||
+           tls_complain(problem, "the clients' authorities changed while they "
+                                 "were read");
 }
 
 struct tls_identity *tls_identity_load(const struct tls_options *options,
                                        char *error, size_t error_size)
 {
-    struct problem problem = {error, error_size};
-    ERR_clear_error();
-    SSL_CTX *context = SSL_CTX_new(TLS_server_method());
-    if (set_up(context, options, &problem))
+    const struct tls_problem problem = {error, error_size};
+    SSL_CTX *context = tls_context_create(TLS_server_method(), &problem);
+    if (context != NULL && set_up(context, options, &problem))
         return (struct tls_identity *)context;
     SSL_CTX_free(context);
     return NULL;
