@@ -2,8 +2,8 @@
 #include "db/type.h"
 
 #include "rpc/civil.h"
+#include "rpc/hex.h"
 
-#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -87,14 +87,6 @@ bool type_uuid_text(const void *bytes, size_t size, char *text)
     }
     *text = '\0';
     return true;
-}
-
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)tolower((unsigned char)c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 bool type_uuid_parse(const char *text, uint8_t *bytes)

@@ -2,10 +2,11 @@
 
 #include <stdint.h>
 
-static const char alphabet[] =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+#define LETTERS_AND_DIGITS \
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
-void base64_encode(char *text, const void *bytes, size_t size)
+static void encode(char *text, const void *bytes, size_t size,
+                   const char *alphabet)
 {
     const uint8_t *in = bytes;
     for (; size >= 3; size -= 3, in += 3) {
@@ -25,6 +26,16 @@ void base64_encode(char *text, const void *bytes, size_t size)
     *text = alphabet[(in[1] << 2) & 63];
 }
 
+void base64_encode(char *text, const void *bytes, size_t size)
+{
+    encode(text, bytes, size, LETTERS_AND_DIGITS "+/");
+}
+
+void base64_encode_url(char *text, const void *bytes, size_t size)
+{
+    encode(text, bytes, size, LETTERS_AND_DIGITS "-_");
+}
+
 static int digit_value(char c, enum base64_alphabet read)
 {
     if (c >= 'A' && c <= 'Z')
@@ -33,10 +44,10 @@ static int digit_value(char c, enum base64_alphabet read)
         return c - 'a' + 26;
     if (c >= '0' && c <= '9')
         return c - '0' + 52;
-    if (c == '+' || (c == '-' && read == BASE64_EITHER))
-        return 62;
-    if (c == '/' || (c == '_' && read == BASE64_EITHER))
-        return 63;
+    if (read != BASE64_URL && (c == '+' || c == '/'))
+        return c == '+' ? 62 : 63;
+    if (read != BASE64_STANDARD && (c == '-' || c == '_'))
+        return c == '-' ? 62 : 63;
     return -1;
 }
 
@@ -56,7 +67,8 @@ bool base64_decode(void *bytes, size_t *count, const char *text, size_t size,
     uint8_t *out = bytes;
     uint32_t bits = 0;
     int bit_count = 0;
-    size = size_without_padding(text, size);
+    if (read != BASE64_URL)
+        size = size_without_padding(text, size);
     for (size_t i = 0; i < size; i++) {
         int value = digit_value(text[i], read);
         if (value < 0)

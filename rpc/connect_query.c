@@ -1,6 +1,7 @@
 #include "rpc/connect_query.h"
 
 #include "rpc/base64.h"
+#include "rpc/hex.h"
 
 #include <string.h>
 
@@ -23,15 +24,6 @@ static const char *const names[PARAMETERS] = {
     [CONNECT] = "connect", [ENCODING] = "encoding",       [MESSAGE] = "message",
     [BASE64] = "base64",   [COMPRESSION] = "compression",
 };
-
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
 
 /* application/x-www-form-urlencoded, as URLSearchParams of browsers writes it:
  * "+" is a blank.  False when '%' stands before anything but two digits. */

@@ -3,6 +3,7 @@
  *   foo://user@example.com:8042/over/there?name=ferret#nose
  *   scheme     authority            path       query  fragment   */
 #include "rpc/formats.h"
+#include "rpc/hex.h"
 #include "rpc/utf8.h"
 
 #include <ctype.h>
@@ -55,13 +56,6 @@ static bool cut(struct part *part, char delimiter, struct part *rest)
     *rest = (struct part){at + 1, part->size - before - 1};
     part->size = before;
     return true;
-}
-
-static unsigned hex_value(char c)
-{
-    if (isdigit((unsigned char)c))
-        return (unsigned)(c - '0');
-    return (unsigned)(tolower((unsigned char)c) - 'a' + 10);
 }
 
 /* "%c3%96": escapes that are well-formed themselves, RFC 3986 3.2.2. */

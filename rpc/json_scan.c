@@ -1,6 +1,7 @@
 #include "rpc/json_scan.h"
 
 #include "rpc/codec.h"
+#include "rpc/hex.h"
 #include "rpc/utf8.h"
 
 #include <string.h>
@@ -47,15 +48,6 @@ const char *json_pass_plain(const char *at, const char *end, uint64_t *seen)
     for (; at < end && !is_special(*at); at++)
         *seen |= (unsigned char)*at;
     return at;
-}
-
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
 /* Four digits behind "\u". */

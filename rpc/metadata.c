@@ -1,6 +1,7 @@
 #include "rpc/metadata.h"
 
 #include "rpc/base64.h"
+#include "rpc/hex.h"
 #include "rpc/utf8.h"
 
 #include <stdio.h>
@@ -137,17 +138,6 @@ size_t metadata_encode_message(char *text, const char *message)
         *out++ = hex[c & 15];
     }
     return (size_t)(out - text);
-}
-
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
 }
 
 void metadata_decode_message(char *text)

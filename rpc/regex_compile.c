@@ -1,5 +1,6 @@
 /* Patterns to ops.  All jumps are relative, so a part that is repeated is
  * copied as it is, and one that gets something in front is moved. */
+#include "rpc/hex.h"
 #include "rpc/regex.h"
 
 #include <ctype.h>
@@ -54,14 +55,6 @@ static bool append_copy(struct compiler *c, const struct regex_op *part,
 
 /* Characters */
 
-static int hex_digit(char c)
-{
-    if (isdigit((unsigned char)c))
-        return c - '0';
-    c = (char)tolower((unsigned char)c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* What follows "\x". */
 static bool read_hex(struct compiler *c, int32_t *code_point)
 {
@@ -69,8 +62,8 @@ static bool read_hex(struct compiler *c, int32_t *code_point)
     c->at += braces;
     int32_t value = 0;
     int digits = 0;
-    while (hex_digit(*c->at) >= 0 && digits < (braces ? 6 : 2)) {
-        value = value * 16 + hex_digit(*c->at++);
+    while (hex_value(*c->at) >= 0 && digits < (braces ? 6 : 2)) {
+        value = value * 16 + hex_value(*c->at++);
         digits++;
     }
     if (digits == 0 || (!braces && digits != 2) || value > CODE_POINT_MAX ||
