@@ -110,7 +110,7 @@ add_library(prbal_plugin_proto STATIC ${plugin_pb})
 target_include_directories(prbal_plugin_proto SYSTEM PUBLIC ${GEN})
 target_link_libraries(prbal_plugin_proto PUBLIC prbal_bootstrap)
 add_executable(protoc-gen-prbal ${plugin_sources} rpc/arena.c rpc/codec.c
-  rpc/regex_compile.c)
+  rpc/regex_compile.c rpc/rule_values.c)
 target_link_libraries(protoc-gen-prbal PRIVATE prbal_warnings prbal_plugin_proto)
 target_link_options(protoc-gen-prbal PRIVATE ${tool_flags})
 generate_by_protoc(prbal_out ${GEN}/all.fds OUTPUT ${rpc_c} ${rpc_h}

@@ -2,6 +2,7 @@
 #include "rpc/codec.h"
 #include "rpc/gen/rule_tables.h"
 #include "rpc/regex.h"
+#include "rpc/rule_values.h"
 
 #include <buf/validate/validate.pb-c.h>
 #include <string.h>
@@ -26,71 +27,6 @@ void check_list_add(struct rule_reader *r, struct check_list *list,
         list->checks = grown;
     }
     list->checks[list->count++] = check;
-}
-
-/* Values */
-
-static enum rule_class class_of(const ProtobufCFieldDescriptor *rule)
-{
-    switch (rule->type) {
-    case PROTOBUF_C_TYPE_UINT32:
-    case PROTOBUF_C_TYPE_FIXED32:
-    case PROTOBUF_C_TYPE_UINT64:
-    case PROTOBUF_C_TYPE_FIXED64:
-    case PROTOBUF_C_TYPE_BOOL:
-        return CLASS_UNSIGNED;
-    case PROTOBUF_C_TYPE_FLOAT:
-    case PROTOBUF_C_TYPE_DOUBLE:
-        return CLASS_REAL;
-    case PROTOBUF_C_TYPE_STRING:
-    case PROTOBUF_C_TYPE_BYTES:
-        return CLASS_TEXT;
-    case PROTOBUF_C_TYPE_MESSAGE:
-        return CLASS_SPAN;
-    default:
-        return CLASS_SIGNED;
-    }
-}
-
-static union rule_value value_of(const ProtobufCFieldDescriptor *rule,
-                                 const void *member)
-{
-    switch (rule->type) {
-    case PROTOBUF_C_TYPE_UINT32:
-    case PROTOBUF_C_TYPE_FIXED32:
-        return (union rule_value){.u = *(const uint32_t *)member};
-    case PROTOBUF_C_TYPE_UINT64:
-    case PROTOBUF_C_TYPE_FIXED64:
-        return (union rule_value){.u = *(const uint64_t *)member};
-    case PROTOBUF_C_TYPE_INT64:
-    case PROTOBUF_C_TYPE_SINT64:
-    case PROTOBUF_C_TYPE_SFIXED64:
-        return (union rule_value){.i = *(const int64_t *)member};
-    case PROTOBUF_C_TYPE_BOOL:
-        return (union rule_value){.u = *(const protobuf_c_boolean *)member};
-    case PROTOBUF_C_TYPE_FLOAT:
-        return (union rule_value){.d = (double)*(const float *)member};
-    case PROTOBUF_C_TYPE_DOUBLE:
-        return (union rule_value){.d = *(const double *)member};
-    case PROTOBUF_C_TYPE_STRING: {
-        const char *text = *(const char *const *)member;
-        return (union rule_value){.text = text, .size = strlen(text)};
-    }
-    case PROTOBUF_C_TYPE_BYTES: {
-        const ProtobufCBinaryData *bytes = member;
-        return (union rule_value){
-            .text = bytes->len == 0 ? "" : (const char *)bytes->data,
-            .size = bytes->len};
-    }
-    case PROTOBUF_C_TYPE_MESSAGE: {
-        /* Duration has the layout of Timestamp. */
-        const Google__Protobuf__Duration *span =
-            *(const Google__Protobuf__Duration *const *)member;
-        return (union rule_value){.span = {span->seconds, span->nanos}};
-    }
-    default:
-        return (union rule_value){.i = *(const int32_t *)member};
-    }
 }
 
 /* Checks */
@@ -212,15 +148,15 @@ static void read_range(struct rule_reader *r, const char *type,
     if (lower == NULL && upper == NULL)
         return;
     struct rule_check check = {.kind = RULE_RANGE};
-    check.class = class_of(lower != NULL ? lower : upper);
+    check.class = rule_class_of(lower != NULL ? lower : upper);
     check.id = id_of(r, type, lower != NULL ? lower->name : upper->name);
     if (lower != NULL) {
         check.flags |= RANGE_LOWER | (gt != NULL ? RANGE_LOWER_STRICT : 0);
-        check.a = value_of(lower, member_of(rules, lower));
+        check.a = rule_value_of(lower, member_of(rules, lower));
     }
     if (upper != NULL) {
         check.flags |= RANGE_UPPER | (lt != NULL ? RANGE_UPPER_STRICT : 0);
-        check.b = value_of(upper, member_of(rules, upper));
+        check.b = rule_value_of(upper, member_of(rules, upper));
     }
     if (lower != NULL && upper != NULL) {
         bool outside = is_outside(check.class, &check.a, &check.b);
@@ -242,8 +178,8 @@ static void fill_list(struct rule_reader *r, struct rule_check *check,
     union rule_value *values =
         arena_array(r->gen->arena, count + 1, sizeof *values);
     for (size_t i = 0; i < count; i++)
-        values[i] = value_of(rule, array + i * stride);
-    check->class = class_of(rule);
+        values[i] = rule_value_of(rule, array + i * stride);
+    check->class = rule_class_of(rule);
     check->count = (uint32_t)count;
     check->list = values;
 }
@@ -345,12 +281,12 @@ static bool read_value(struct rule_reader *r, const char *type,
          i++) {
         if (strcmp(kinds_by_rule[i].rule, rule->name) != 0)
             continue;
-        check_list_add(
-            r, list,
-            (struct rule_check){.kind = (uint8_t)kinds_by_rule[i].kind,
-                                .class = (uint8_t)class_of(rule),
-                                .a = value_of(rule, member_of(rules, rule)),
-                                .id = id_of(r, type, rule->name)});
+        check_list_add(r, list,
+                       (struct rule_check){
+                           .kind = (uint8_t)kinds_by_rule[i].kind,
+                           .class = (uint8_t)rule_class_of(rule),
+                           .a = rule_value_of(rule, member_of(rules, rule)),
+                           .id = id_of(r, type, rule->name)});
         return true;
     }
     return false;
