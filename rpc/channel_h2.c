@@ -1,6 +1,7 @@
 /* The nghttp2 session of a channel's connection.  Nothing here trusts the
  * server. */
 #include "rpc/channel_state.h"
+#include "rpc/h2_session.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -13,7 +14,6 @@ enum {
     HEADER_BYTES_FATAL = 64 * 1024, /* decoding more is an attack */
     FIELD_OVERHEAD_BYTES = 32,      /* RFC 9113 6.5.2 */
     CONTINUATIONS_MAX = 8,
-    OUTBOUND_ACK_MAX = 100,
     /* Frames that carry nothing of a response: PING, SETTINGS, PRIORITY,
      * RST_STREAM, empty DATA, unknown ones.  So many at once, then so many a
      * second.  What our own streams provoke is far below. */
@@ -23,14 +23,6 @@ enum {
     WINDOW_UPDATES_FREE = 1000,
     WINDOW_UPDATES_PER_DATA = 4,
 };
-
-/* nghttp2 fails by memory, which ends the process, or because a stream or the
- * session is going, which its close callback will tell. */
-static void check(int outcome)
-{
-    if (outcome == NGHTTP2_ERR_NOMEM)
-        abort();
-}
 
 static struct rpc_channel_stream *find(struct channel_link *link, int32_t id)
 {
@@ -200,7 +192,7 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id,
 {
     (void)flags;
     struct rpc_channel_stream *stream = find(user, id);
-    check(nghttp2_session_consume_connection(session, size));
+    h2_check(nghttp2_session_consume_connection(session, size));
     if (stream != NULL)
         channel_response_data(stream, bytes, size);
     return 0;
@@ -329,26 +321,6 @@ size_t channel_h2_fill(struct channel_link *link, uint8_t *bytes, size_t size)
 
 /* --- what all sessions of a loop have --- */
 
-static void *memory_alloc(size_t size, void *pool)
-{
-    return pool_alloc(pool, size);
-}
-
-static void memory_free(void *object, void *pool)
-{
-    pool_free(pool, object);
-}
-
-static void *memory_calloc(size_t count, size_t size, void *pool)
-{
-    return pool_alloc_zeroed(pool, count * size);
-}
-
-static void *memory_realloc(void *object, size_t size, void *pool)
-{
-    return pool_realloc(pool, object, size);
-}
-
 static void set_callbacks(nghttp2_session_callbacks *callbacks)
 {
     nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks,
@@ -370,22 +342,10 @@ static void set_callbacks(nghttp2_session_callbacks *callbacks)
 
 void channel_h2_start(struct channel_shared *shared)
 {
-    check(nghttp2_session_callbacks_new(&shared->callbacks));
-    check(nghttp2_option_new(&shared->option));
+    h2_check(nghttp2_session_callbacks_new(&shared->callbacks));
     set_callbacks(shared->callbacks);
-    nghttp2_option_set_no_closed_streams(shared->option, 1);
-    nghttp2_option_set_no_auto_window_update(shared->option, 1);
-    nghttp2_option_set_no_rfc9113_leading_and_trailing_ws_validation(
-        shared->option, 1);
-    nghttp2_option_set_max_continuations(shared->option, CONTINUATIONS_MAX);
-    nghttp2_option_set_max_outbound_ack(shared->option, OUTBOUND_ACK_MAX);
-    shared->memory = (nghttp2_mem){
-        .mem_user_data = shared->pool,
-        .malloc = memory_alloc,
-        .free = memory_free,
-        .calloc = memory_calloc,
-        .realloc = memory_realloc,
-    };
+    shared->option = h2_option_create(CONTINUATIONS_MAX);
+    shared->memory = h2_memory(shared->pool);
 }
 
 void channel_h2_stop(struct channel_shared *shared)
@@ -406,14 +366,15 @@ void channel_h2_open(struct channel_link *link)
         {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, o->header_bytes_max},
         {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
     };
-    check(nghttp2_session_client_new3(&link->session, shared->callbacks, link,
-                                      shared->option, &shared->memory));
-    check(nghttp2_submit_settings(link->session, NGHTTP2_FLAG_NONE, entries,
-                                  sizeof entries / sizeof entries[0]));
+    h2_check(nghttp2_session_client_new3(&link->session, shared->callbacks,
+                                         link, shared->option,
+                                         &shared->memory));
+    h2_check(nghttp2_submit_settings(link->session, NGHTTP2_FLAG_NONE, entries,
+                                     sizeof entries / sizeof entries[0]));
     uint32_t window = o->window_bytes > CONNECTION_WINDOW_BYTES
                           ? o->window_bytes
                           : CONNECTION_WINDOW_BYTES;
-    check(nghttp2_session_set_local_window_size(
+    h2_check(nghttp2_session_set_local_window_size(
         link->session, NGHTTP2_FLAG_NONE, 0, (int32_t)window));
 }
 
@@ -450,14 +411,14 @@ bool channel_h2_is_over(const struct channel_link *link)
 void channel_h2_ping(struct channel_link *link)
 {
     link->ping_us = now_us(link);
-    check(nghttp2_submit_ping(link->session, NGHTTP2_FLAG_NONE, NULL));
+    h2_check(nghttp2_submit_ping(link->session, NGHTTP2_FLAG_NONE, NULL));
     channel_link_mark_dirty(link);
 }
 
 void channel_h2_leave(struct channel_link *link)
 {
-    check(nghttp2_submit_goaway(link->session, NGHTTP2_FLAG_NONE, 0,
-                                NGHTTP2_NO_ERROR, NULL, 0));
+    h2_check(nghttp2_submit_goaway(link->session, NGHTTP2_FLAG_NONE, 0,
+                                   NGHTTP2_NO_ERROR, NULL, 0));
 }
 
 /* --- streams --- */
@@ -501,7 +462,7 @@ void channel_h2_submit(struct channel_link *link,
                                         &body, stream);
     pool_free(pool, fields);
     if (stream->id < 0) {
-        check(stream->id);
+        h2_check(stream->id);
         link->is_leaving = true; /* no identifiers are left */
         channel_stream_fail(stream, CHANNEL_UNSEEN, RPC_UNAVAILABLE, "%s",
                             "the connection takes no more calls");
@@ -516,7 +477,7 @@ void channel_h2_resume(struct rpc_channel_stream *stream)
     if (stream->link == NULL || !stream->is_deferred)
         return;
     stream->is_deferred = false;
-    check(nghttp2_session_resume_data(stream->link->session, stream->id));
+    h2_check(nghttp2_session_resume_data(stream->link->session, stream->id));
     channel_link_mark_dirty(stream->link);
 }
 
@@ -524,8 +485,8 @@ void channel_h2_consumed(struct rpc_channel_stream *stream, size_t bytes)
 {
     if (bytes == 0 || stream->link == NULL)
         return;
-    check(nghttp2_session_consume_stream(stream->link->session, stream->id,
-                                         bytes));
+    h2_check(nghttp2_session_consume_stream(stream->link->session, stream->id,
+                                            bytes));
     channel_link_mark_dirty(stream->link);
 }
 
@@ -541,10 +502,10 @@ void channel_h2_forget(struct rpc_channel_stream *stream)
         link->idle_us = now_us(link);
     if (link->session == NULL || stream->id <= 0)
         return;
-    check(
+    h2_check(
         nghttp2_session_set_stream_user_data(link->session, stream->id, NULL));
     if (!is_whole || !stream->is_ended)
-        check(nghttp2_submit_rst_stream(
+        h2_check(nghttp2_submit_rst_stream(
             link->session, NGHTTP2_FLAG_NONE, stream->id,
             is_whole ? NGHTTP2_NO_ERROR : NGHTTP2_CANCEL));
     channel_link_mark_dirty(link);

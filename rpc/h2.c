@@ -5,6 +5,7 @@
  */
 #include "rpc/h2.h"
 
+#include "rpc/clock.h"
 #include "rpc/h2_window.h"
 #include "rpc/observe.h"
 #include "rpc/wire.h"
@@ -17,8 +18,6 @@ enum {
     /* Resets a client sends: the guard is stricter, this is the second lock. */
     RESET_BURST = 200,
     RESET_PER_SECOND = 33,
-    /* Answers to pings and settings that a blocked socket holds up. */
-    OUTBOUND_ACK_MAX = 100,
     OUTBOUND_FRAMES_MAX = 1000,
     /* While the socket is blocked, and this waits for it, nothing more is read:
      * what the peer asks for would wait here, in our memory. */
@@ -270,26 +269,6 @@ static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame,
 
 /* --- what all sessions of a loop share --- */
 
-static void *memory_alloc(size_t size, void *pool)
-{
-    return pool_alloc(pool, size);
-}
-
-static void memory_free(void *object, void *pool)
-{
-    pool_free(pool, object);
-}
-
-static void *memory_calloc(size_t count, size_t size, void *pool)
-{
-    return pool_alloc_zeroed(pool, count * size);
-}
-
-static void *memory_realloc(void *object, size_t size, void *pool)
-{
-    return pool_realloc(pool, object, size);
-}
-
 static void set_callbacks(nghttp2_session_callbacks *callbacks)
 {
     nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks,
@@ -305,34 +284,14 @@ static void set_callbacks(nghttp2_session_callbacks *callbacks)
                                                          on_frame_sent);
 }
 
-/* no_closed_streams: nghttp2 would keep up to MAX_CONCURRENT_STREAMS closed
- * ones, for 12 % of the time and most of the memory of a busy connection.
- * no ..._ws_validation: a value with outer blanks is legal gRPC metadata. */
-static void set_options(nghttp2_option *option,
-                        const struct rpc_server_options *options)
-{
-    nghttp2_option_set_no_closed_streams(option, 1);
-    nghttp2_option_set_no_auto_window_update(option, 1);
-    nghttp2_option_set_no_rfc9113_leading_and_trailing_ws_validation(option, 1);
-    nghttp2_option_set_max_continuations(option, options->frames.continuations);
-    nghttp2_option_set_stream_reset_rate_limit(option, RESET_BURST,
-                                               RESET_PER_SECOND);
-    nghttp2_option_set_max_outbound_ack(option, OUTBOUND_ACK_MAX);
-}
-
 void h2_worker_start(struct rpc_net_worker *net)
 {
     h2_check(nghttp2_session_callbacks_new(&net->callbacks));
-    h2_check(nghttp2_option_new(&net->option));
     set_callbacks(net->callbacks);
-    set_options(net->option, &net->worker->options);
-    net->memory = (nghttp2_mem){
-        .mem_user_data = net->pool,
-        .malloc = memory_alloc,
-        .free = memory_free,
-        .calloc = memory_calloc,
-        .realloc = memory_realloc,
-    };
+    net->option = h2_option_create(net->worker->options.frames.continuations);
+    nghttp2_option_set_stream_reset_rate_limit(net->option, RESET_BURST,
+                                               RESET_PER_SECOND);
+    net->memory = h2_memory(net->pool);
 }
 
 void h2_worker_stop(struct rpc_net_worker *net)
@@ -496,11 +455,6 @@ static void drain_finally(struct conn *conn)
 
 /* --- time limits --- */
 
-static bool is_overdue(int64_t since_us, uint32_t limit_ms, int64_t at_us)
-{
-    return at_us - since_us >= (int64_t)limit_ms * 1000;
-}
-
 /* A peer whose window stays shut holds our memory for nothing (the data
  * dribble of CVE-2019-9511).  What is no call has no deadline, so that it gets
  * the same time from its first byte to its last. */
@@ -510,7 +464,8 @@ static void reset_stalled(struct conn *conn, struct h2_stream *stream,
     const struct http_stream *http = h2_http(stream);
     bool is_call = http->transport.ops != NULL;
     if ((http_queued(http) == 0 && is_call) ||
-        !is_overdue(http->progress_us, conn_options(conn)->stall_ms, at_us))
+        !clock_is_overdue(http->progress_us, conn_options(conn)->stall_ms,
+                          at_us))
         return;
     observe_refusal("stalled");
     h2_reset(stream, NGHTTP2_CANCEL);
@@ -521,7 +476,7 @@ static void stop_late_request(struct conn *conn, struct h2_stream *stream,
 {
     const struct http_stream *http = h2_http(stream);
     if (!http->is_answered || http->is_remote_closed ||
-        !is_overdue(http->progress_us, LATE_REQUEST_MS, at_us))
+        !clock_is_overdue(http->progress_us, LATE_REQUEST_MS, at_us))
         return;
     stop_request(conn, stream->id);
     conn_mark_dirty(conn);
@@ -544,13 +499,14 @@ static void keep_alive(struct conn *conn, int64_t at_us)
 {
     const struct rpc_server_options *options = conn_options(conn);
     if (conn->ping_us != 0) {
-        if (is_overdue(conn->ping_us, options->keepalive_timeout_ms, at_us)) {
+        if (clock_is_overdue(conn->ping_us, options->keepalive_timeout_ms,
+                             at_us)) {
             net_count_ended("keepalive_timeout", conn->peer);
             conn_close(conn);
         }
         return;
     }
-    if (!is_overdue(conn->received_us, options->keepalive_ms, at_us))
+    if (!clock_is_overdue(conn->received_us, options->keepalive_ms, at_us))
         return;
     conn->ping_us = at_us;
     conn->counts.keepalives++;
@@ -573,7 +529,7 @@ static void sweep(struct conn *conn, int64_t at_us)
         at_us - conn->drain_us >= DRAIN_NOTICE_US)
         drain_finally(conn);
     if (conn->stream_count == 0 &&
-        is_overdue(conn->idle_us, conn_options(conn)->idle_ms, at_us))
+        clock_is_overdue(conn->idle_us, conn_options(conn)->idle_ms, at_us))
         drain_begin(conn, "max_idle");
     h2_window_sweep(conn);
     sweep_streams(conn, at_us);

@@ -1,10 +1,10 @@
 #ifndef PRBAL_RPC_H2_H
 #define PRBAL_RPC_H2_H
 
+#include "rpc/h2_session.h"
 #include "rpc/http.h"
 
 #include <stddef.h>
-#include <stdlib.h>
 
 /* HTTP/2 on a connection.  Callbacks of nghttp2 only note, queue and wake;
  * handlers run on their coroutines, later in the pass. */
@@ -18,14 +18,6 @@ void h2_worker_stop(struct rpc_net_worker *net);
 void h2_refuse(struct conn *conn, struct guard_verdict verdict);
 
 /* --- between the files of h2 --- */
-
-/* nghttp2 fails by memory, which ends the process, or because a stream or the
- * session is going, which its close callback will tell. */
-static inline void h2_check(int outcome)
-{
-    if (outcome == NGHTTP2_ERR_NOMEM)
-        abort();
-}
 
 /* One object with the wire's struct, which begins with a struct http_stream and
  * lies behind. */
