@@ -8,6 +8,7 @@
  * the connection, unless little is left of it. */
 #include "rpc/h1.h"
 
+#include "rpc/clock.h"
 #include "rpc/wire.h"
 
 #include <assert.h>
@@ -386,11 +387,6 @@ static void fail_calls(struct conn *conn, rpc_code code, const char *message)
 
 /* --- time limits --- */
 
-static bool is_overdue(int64_t since_us, uint32_t limit_ms, int64_t at_us)
-{
-    return at_us - since_us >= (int64_t)limit_ms * 1000;
-}
-
 /* Between two chunks a client may think as long as its call lives.  What was
  * announced has to come. */
 static bool owes_bytes(const struct conn *conn)
@@ -423,13 +419,13 @@ static void sweep(struct conn *conn, int64_t at_us)
         return;
     if (h1->stream != NULL)
         http_sweep_message(h1->stream, room(conn) > 0, at_us);
-    if (is_idle(h1) && is_overdue(conn->idle_us, options->idle_ms, at_us))
+    if (is_idle(h1) && clock_is_overdue(conn->idle_us, options->idle_ms, at_us))
         drain(conn, "max_idle");
     else if (is_reading_head(h1) &&
-             is_overdue(h1->head_us, options->handshake_ms, at_us))
+             clock_is_overdue(h1->head_us, options->handshake_ms, at_us))
         refuse(conn, &slow_head);
     else if (owes_bytes(conn) &&
-             is_overdue(conn->received_us, options->stall_ms, at_us))
+             clock_is_overdue(conn->received_us, options->stall_ms, at_us))
         end_slow_body(conn);
     else
         return;

@@ -16,7 +16,7 @@
 /* The network side of a server, as its own files see it:
  *
  *   rpc/listener.c   addresses, accepting, the caps on connections
- *   rpc/conn.c       one socket: bytes in, bytes out, TLS, its time limits
+ *   rpc/conn.c       one socket: bytes in, bytes out, TLS
  *   rpc/h2.c         one nghttp2 session: frames, streams, GOAWAY, pings
  *   rpc/h1.c         the same for HTTP/1.1: one request after another
  *   rpc/http.c       one exchange, whatever the version of HTTP (rpc/http.h)
