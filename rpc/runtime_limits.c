@@ -2,14 +2,14 @@
 
 #include "rpc/limits.h"
 #include "rpc/metrics.h"
-#include "rpc/server_internal.h"
+#include "rpc/net.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* What is used of some of them, as the loops' rows tell. */
+/* What is used of some of them: most is in the loops' rows. */
 struct usage {
-    int64_t connections, calls, memory_bytes, pass_ms;
+    int64_t connections, handshakes, calls, memory_bytes, pass_ms;
 };
 
 static const struct {
@@ -17,6 +17,7 @@ static const struct {
     size_t offset; /* in struct usage */
 } used[] = {
     {"connections", offsetof(struct usage, connections)},
+    {"handshakes", offsetof(struct usage, handshakes)},
     {"calls_in_flight", offsetof(struct usage, calls)},
     {"memory", offsetof(struct usage, memory_bytes)},
     {"queue_delay", offsetof(struct usage, pass_ms)},
@@ -28,6 +29,9 @@ static const struct rpc_limit others[] = {
     {.name = "admission_delay",
      .refuses = RPC_REFUSES_CALL,
      .reason = "overload"},
+    {.name = "message_ratio",
+     .refuses = RPC_REFUSES_CALL,
+     .reason = "message_ratio"},
     {.name = "rate", .refuses = RPC_REFUSES_CALL, .reason = "rate_limit"},
 };
 enum { OTHERS = sizeof others / sizeof others[0] };
@@ -37,9 +41,12 @@ static const char *const families[] = {
     [RPC_REFUSES_CALL] = "grpc_server_refusals_total",
 };
 
-static struct usage usage_of(const GetServerStateResponse *res)
+static struct usage usage_of(const struct rpc_worker *worker,
+                             const GetServerStateResponse *res)
 {
     struct usage u = {0};
+    if (worker->net != NULL)
+        u.handshakes = atomic_load(&worker->net->server->handshakes);
     for (size_t i = 0; i < res->n_loops; i++) {
         u.connections += res->loops[i]->connections;
         u.calls += res->loops[i]->calls;
@@ -86,7 +93,7 @@ static ServerLimit *add_row(struct rpc_call *call, GetServerStateResponse *res,
 void runtime_add_limits(struct rpc_call *call, GetServerStateResponse *res)
 {
     const struct rpc_worker *worker = rpc_worker_of(call->loop);
-    struct usage usage = usage_of(res);
+    struct usage usage = usage_of(worker, res);
     res->limits = arena_array(call->arena, rpc_limit_count + OTHERS,
                               sizeof res->limits[0]);
     for (size_t i = 0; i < rpc_limit_count; i++) {

@@ -170,6 +170,10 @@ static void limits_tell_what_is_used_and_what_was_refused(void **state)
     assert_int_equal(limit_of(s, "calls_in_flight")->used, 1);
     assert_int_equal(limit_of(s, "memory")->max, 512 * 1024 * 1024);
     assert_true(limit_of(s, "memory")->used > 0);
+    assert_int_equal(limit_of(s, "handshakes")->_used_case,
+                     SERVER_LIMIT_USED_CASE);
+    assert_int_equal(limit_of(s, "handshakes")->max, 1000);
+    assert_int_equal(limit_of(s, "message_ratio")->refused, 0);
 }
 
 static int start_small(void **state)
