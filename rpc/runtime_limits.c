@@ -36,6 +36,13 @@ static const struct rpc_limit others[] = {
 };
 enum { OTHERS = sizeof others / sizeof others[0] };
 
+static const ServerLimitUnit units[] = {
+    [RPC_LIMIT_COUNT] = SERVER_LIMIT_UNIT_COUNT,
+    [RPC_LIMIT_BYTES] = SERVER_LIMIT_UNIT_BYTES,
+    [RPC_LIMIT_MS] = SERVER_LIMIT_UNIT_MS,
+    [RPC_LIMIT_PER_SECOND] = SERVER_LIMIT_UNIT_PER_SECOND,
+};
+
 static const char *const families[] = {
     [RPC_REFUSES_CONNECTION] = "grpc_server_connections_ended_total",
     [RPC_REFUSES_CALL] = "grpc_server_refusals_total",
@@ -84,6 +91,7 @@ static ServerLimit *add_row(struct rpc_call *call, GetServerStateResponse *res,
     ServerLimit *row = ARENA_NEW(call->arena, ServerLimit);
     *row = (ServerLimit)SERVER_LIMIT_INIT;
     row->name = limit->name;
+    row->unit = units[limit->unit];
     row->refused = count_of(limit);
     res->limits[res->n_limits++] = row;
     return row;

@@ -255,30 +255,46 @@ static void print_connections(FILE *out,
     print_rest(out, list->total, rows);
 }
 
-/* "-" for what is not one number; only "memory" is in bytes. */
+/* "-" for what is not one number. */
 static struct text limit_number(const ServerLimit *limit, bool is_known,
                                 int64_t number)
 {
     struct text t = shortened("");
-    if (is_known && strcmp(limit->name, "memory") == 0)
+    if (!is_known)
+        return t;
+    if (limit->unit == SERVER_LIMIT_UNIT_BYTES)
         return size((uint64_t)number);
-    if (is_known)
-        snprintf(t.bytes, sizeof t.bytes, "%lld", (long long)number);
+    if (limit->unit == SERVER_LIMIT_UNIT_MS)
+        return duration(number * 1000);
+    snprintf(t.bytes, sizeof t.bytes,
+             limit->unit == SERVER_LIMIT_UNIT_PER_SECOND ? "%lld/s" : "%lld",
+             (long long)number);
     return t;
+}
+
+/* The others say nothing of this server. */
+static bool is_worth_a_line(const ServerLimit *limit)
+{
+    return limit->_used_case == SERVER_LIMIT_USED_CASE || limit->refused > 0;
 }
 
 static void print_limits(FILE *out, const GetServerStateResponse *s)
 {
+    size_t shown = 0;
     fprintf(out, "\n%-34s %12s %12s %10s\n", "LIMIT", "USED", "AT MOST",
             "REFUSED");
     for (size_t i = 0; i < s->n_limits; i++) {
         const ServerLimit *l = s->limits[i];
         bool has_used = l->_used_case == SERVER_LIMIT_USED_CASE;
         bool has_max = l->_max_case == SERVER_LIMIT_MAX_CASE;
+        if (!is_worth_a_line(l))
+            continue;
         fprintf(out, "%-34s %12s %12s %10lld\n", l->name,
                 limit_number(l, has_used, l->used).bytes,
                 limit_number(l, has_max, l->max).bytes, (long long)l->refused);
+        shown++;
     }
+    fprintf(out, "  and %zu that have refused nothing\n", s->n_limits - shown);
 }
 
 static void print_pools(FILE *out, const GetServerStateResponse *s)

@@ -173,6 +173,9 @@ static void limits_tell_what_is_used_and_what_was_refused(void **state)
     assert_int_equal(limit_of(s, "handshakes")->_used_case,
                      SERVER_LIMIT_USED_CASE);
     assert_int_equal(limit_of(s, "handshakes")->max, 1000);
+    assert_int_equal(limit_of(s, "handshakes")->unit, SERVER_LIMIT_UNIT_COUNT);
+    assert_int_equal(limit_of(s, "memory")->unit, SERVER_LIMIT_UNIT_BYTES);
+    assert_int_equal(limit_of(s, "stall")->unit, SERVER_LIMIT_UNIT_MS);
     assert_int_equal(limit_of(s, "message_ratio")->refused, 0);
 }
 
