@@ -46,7 +46,8 @@ static void block_add_status(struct http_block *block,
     if (answer->message == NULL || *answer->message == '\0')
         return;
     size_t message_size = metadata_encode_message(block->text, answer->message);
-    http_block_add_text(block, "grpc-message", 12, message_size, HTTP_SECRET);
+    http_block_add_text(block, "grpc-message", 12, message_size,
+                        HTTP_UNINDEXED);
 }
 
 /* A client whose limit is exceeded sees a broken transport and not even the
@@ -67,7 +68,8 @@ static void block_add_details(struct http_block *block,
         limit)
         return;
     metadata_encode_base64(block->text, answer->details, answer->details_size);
-    http_block_add_text(block, name, sizeof name - 1, value_size, HTTP_SECRET);
+    http_block_add_text(block, name, sizeof name - 1, value_size,
+                        HTTP_UNINDEXED);
 }
 
 static size_t status_bytes(const struct rpc_answer *answer)

@@ -85,7 +85,8 @@ _Static_assert(sizeof(struct http_header) == sizeof(nghttp2_nv), "stride");
 _Static_assert((int)HTTP_STATIC == (int)(NGHTTP2_NV_FLAG_NO_COPY_NAME |
                                          NGHTTP2_NV_FLAG_NO_COPY_VALUE),
                "static");
-_Static_assert((int)HTTP_SECRET == (int)NGHTTP2_NV_FLAG_NO_INDEX, "secret");
+_Static_assert((int)HTTP_UNINDEXED == (int)NGHTTP2_NV_FLAG_NO_INDEX,
+               "unindexed");
 
 static const nghttp2_nv *as_nghttp2(const struct http_header *fields)
 {

@@ -79,8 +79,8 @@ void http_fields_add(struct http_fields *fields, const uint8_t *name,
 /* --- the response's header fields --- */
 
 enum {
-    HTTP_STATIC = 6, /* both texts outlive the connection: not copied */
-    HTTP_SECRET = 1, /* no proxy may keep it in a compression table */
+    HTTP_STATIC = 6,    /* both texts outlive the connection: not copied */
+    HTTP_UNINDEXED = 1, /* kept in no compression table, ours or a proxy's */
 };
 
 /* ":status" comes first.  Names are in lower case; the texts are not looked at

@@ -52,11 +52,16 @@ void http_block_add_text(struct http_block *block, const char *name,
     block->text += value_size;
 }
 
-/* What no proxy on the way may keep in its compression table. */
-static bool is_secret(const char *name, size_t size)
+/* What no proxy on the way may keep in its compression table, because it is
+ * secret; and what no table should: a value that does not come again pushes out
+ * those that do, and nghttp2 compares a new value with all the old ones of its
+ * name, some sixty. */
+static bool is_kept_out(const char *name, size_t size)
 {
-    static const char *const names[] = {"authorization", "cookie", "set-cookie",
-                                        "proxy-authorization"};
+    static const char *const names[] = {
+        "authorization",         "cookie",       "set-cookie",
+        "proxy-authorization",   "x-request-id", "x-ratelimit-remaining",
+        "grpc-retry-pushback-ms"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strlen(names[i]) == size && memcmp(names[i], name, size) == 0)
             return true;
@@ -75,7 +80,7 @@ static void add_field(struct http_block *block, const struct rpc_field *field,
         memcpy(block->text, field->value, field->value_size);
     http_block_add_text(
         block, name, prefix_size + field->name_size, encoded_size(field),
-        is_secret(field->name, field->name_size) ? HTTP_SECRET : 0);
+        is_kept_out(field->name, field->name_size) ? HTTP_UNINDEXED : 0);
 }
 
 void http_block_add_metadata(struct http_block *block,

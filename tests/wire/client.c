@@ -107,7 +107,6 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame,
                      void *user)
 {
     (void)session;
-    (void)flags;
     struct client_response *r = response_of(user, frame->hd.stream_id);
     if (r == NULL)
         return 0;
@@ -118,6 +117,7 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame,
         .name = strndup((const char *)name, name_size),
         .value = strndup((const char *)value, value_size),
         .is_trailer = r->header_blocks > 1,
+        .is_unindexed = (flags & NGHTTP2_NV_FLAG_NO_INDEX) != 0,
     };
     return 0;
 }

@@ -35,6 +35,7 @@ struct client_field {
     char *name;
     char *value;
     bool is_trailer;
+    bool is_unindexed; /* kept out of the compression table */
 };
 
 struct client_response {
