@@ -191,6 +191,28 @@ void rpc_server_report_nothing(struct rpc_server *server)
     pthread_mutex_unlock(&orca->lock);
 }
 
+struct orca_copy *orca_copy_create(void)
+{
+    struct orca_copy *copy = calloc(1, sizeof *copy);
+    if (copy == NULL)
+        abort();
+    copy->arena = arena_create();
+    return copy;
+}
+
+void orca_copy_destroy(struct orca_copy *copy)
+{
+    arena_destroy(copy->arena);
+    free(copy);
+}
+
+static void copy_refresh(struct orca_copy *copy, struct orca_server *orca)
+{
+    copy_report(orca, &copy->report);
+    arena_reset(copy->arena);
+    copy->bytes = encode(copy->arena, &copy->report, &copy->size);
+}
+
 /* --- a call's part -------------------------------------------------------- */
 
 /* NULL when nobody asks for reports. */
@@ -235,20 +257,23 @@ void rpc_report_metric(struct rpc_call *call, const char *name, double value)
     report_call(call, ORCA_METRIC, name, value);
 }
 
+/* With what the handler said. */
+static const uint8_t *encode_merged(const struct call_state *state,
+                                    size_t *size)
+{
+    struct orca_report merged = state->worker->load->report;
+    orca_merge(&merged, state->load);
+    return encode(state->call.arena, &merged, size);
+}
+
 void orca_add_trailer(struct call_state *state)
 {
-    struct rpc_worker *worker = state->worker;
     if (state->call.server->orca == NULL)
         return;
-    const struct orca_report *report = worker->load;
-    struct orca_report merged;
-    if (state->load != NULL) {
-        merged = *worker->load;
-        orca_merge(&merged, state->load);
-        report = &merged;
-    }
-    size_t size;
-    const uint8_t *bytes = encode(state->call.arena, report, &size);
+    const struct orca_copy *copy = state->worker->load;
+    size_t size = copy->size;
+    const uint8_t *bytes =
+        state->load == NULL ? copy->bytes : encode_merged(state, &size);
     if (size > 0)
         field_list_add(&state->trailers, state->call.arena, trailer_name, bytes,
                        size);
@@ -347,5 +372,5 @@ void orca_tick(struct rpc_worker *worker)
     if (worker->index == 0 &&
         server->options.load_reports == RPC_REPORTS_MEASURED)
         measure(server);
-    copy_report(orca, worker->load);
+    copy_refresh(worker->load, orca);
 }

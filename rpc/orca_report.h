@@ -30,6 +30,18 @@ struct orca_report {
     struct orca_named named[RPC_LOAD_NAMES_MAX];
 };
 
+/* A worker's copy of what the server reports, at most a second old, and as its
+ * answers say it. */
+struct orca_copy {
+    struct orca_report report;
+    struct arena *arena; /* of the bytes */
+    const uint8_t *bytes;
+    size_t size;
+};
+
+struct orca_copy *orca_copy_create(void);
+void orca_copy_destroy(struct orca_copy *copy);
+
 /* What the whole server reports.  Given stands before measured. */
 struct orca_server {
     pthread_mutex_t lock;

@@ -40,7 +40,7 @@ struct rpc_worker {
     struct health_watch *watches;
     uint32_t watch_count;
     struct rpc_net_worker *net;
-    struct orca_report *load; /* of the server, at most a second old */
+    struct orca_copy *load;
     struct load_counts counts;
     uint32_t calls_in_flight; /* tails and tasks are not counted */
     uint32_t calls_in_flight_max;

@@ -91,9 +91,7 @@ void rpc_worker_init(struct rpc_server *server, int index)
     share_limits(worker);
     worker->shares =
         memory_shares_create(worker->memory_bytes_max / o->memory_shares);
-    worker->load = calloc(1, sizeof *worker->load);
-    if (worker->load == NULL)
-        abort();
+    worker->load = orca_copy_create();
     loop_timer_init(&worker->tick, on_tick);
     loop_set(worker->loop, worker_slot, worker);
 }
@@ -107,7 +105,7 @@ void rpc_worker_finish(struct rpc_worker *worker)
         free(state);
     }
     free(worker->admissions);
-    free(worker->load);
+    orca_copy_destroy(worker->load);
     memory_shares_destroy(worker->shares);
     loop_destroy(worker->loop);
 }
