@@ -25,10 +25,19 @@ static rpc_status read_timeout(struct rpc_head *head,
 static rpc_status read_encoding(struct wire_stream *stream,
                                 const struct http_field *field)
 {
+    stream->speaks_encodings = true;
     if (!encoding_find(field->value, field->value_size, &stream->in_encoding))
         return (rpc_status){RPC_UNIMPLEMENTED,
                             "this grpc-encoding is not supported; see "
                             "grpc-accept-encoding"};
+    return RPC_SUCCESS;
+}
+
+static rpc_status read_accepted(struct wire_stream *stream,
+                                const struct http_field *field)
+{
+    stream->speaks_encodings = true;
+    stream->out_encoding = encoding_choose(field->value);
     return RPC_SUCCESS;
 }
 
@@ -47,7 +56,7 @@ static bool read_field(struct wire_stream *stream, struct rpc_head *head,
     else if (http_field_is(field, "grpc-encoding"))
         *status = read_encoding(stream, field);
     else if (http_field_is(field, "grpc-accept-encoding"))
-        stream->out_encoding = encoding_choose(field->value);
+        *status = read_accepted(stream, field);
     else
         return is_of_responses(field);
     return true;

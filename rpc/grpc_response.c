@@ -18,13 +18,15 @@ static const struct http_header accepted =
     HTTP_HEADER("grpc-accept-encoding", ENCODINGS_ACCEPTED);
 const struct http_header grpc_status_ok = HTTP_HEADER("grpc-status", "0");
 
+/* Who never speaks of encodings has no use for the list of ours. */
 static void block_add_opening(struct http_block *block,
                               const struct wire_stream *stream)
 {
     http_block_add(block, status_200);
     http_block_add(block, stream->format->content_type);
     wire_add_origin(block, stream->origin);
-    http_block_add(block, accepted);
+    if (stream->speaks_encodings)
+        http_block_add(block, accepted);
 }
 
 /* The texts of one status line; a message may triple in size. */

@@ -190,6 +190,8 @@ static void deliver_envelope(struct wire_stream *stream, const uint8_t *bytes,
 static void begin_message(struct wire_stream *stream)
 {
     stream->message_size = big_endian(stream->prefix + 1);
+    if (stream->prefix[0] != 0)
+        stream->speaks_encodings = true;
     if (stream->prefix[0] > WIRE_COMPRESSED)
         fail(stream, RPC_INTERNAL, "a message's flag is neither 0 nor 1");
     else if (stream->prefix[0] == WIRE_COMPRESSED &&

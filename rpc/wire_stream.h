@@ -70,6 +70,7 @@ struct wire_stream {
     bool is_broken;        /* what else arrives is not looked at */
     encoding in_encoding;  /* of compressed messages */
     encoding out_encoding; /* of what the client accepts */
+    bool speaks_encodings; /* it has said something of them */
     char *origin;          /* of the calling page; the loop's pool */
 
     struct http_block *trailers; /* gRPC: NULL is grpc-status 0 alone */

@@ -111,22 +111,46 @@ static void a_message_out_of_proportion_is_told_so(void **state)
     }
 }
 
-/* A client that named what we lack learns what we have, and so does one that
- * never asked. */
-static void every_answer_says_which_encodings_we_take(void **state)
+static void assert_told(const struct client_response *r)
+{
+    assert_string_equal(client_field(r, "grpc-accept-encoding"),
+                        ENCODINGS_ACCEPTED);
+}
+
+static void who_speaks_of_encodings_is_told_which_we_take(void **state)
 {
     fixture *t = *state;
     static const struct rpc_header deflate[] = {{"grpc-encoding", "deflate"},
+                                                {NULL, NULL}},
+                                   identity[] = {{"grpc-encoding", "identity"},
+                                                 {NULL, NULL}},
+                                   accepts[] = {{"grpc-accept-encoding", "br"},
                                                 {NULL, NULL}};
     struct client_response *r =
         wire_call(t, TEST_ECHO, deflate, echo_body(t, "x"));
     assert_grpc(r, 200, RPC_UNIMPLEMENTED);
-    assert_string_equal(client_field(r, "grpc-accept-encoding"),
-                        ENCODINGS_ACCEPTED);
-    r = wire_call(t, TEST_ECHO, NULL, echo_body(t, "x"));
+    assert_told(r);
+    assert_told(wire_call(t, TEST_ECHO, identity, echo_body(t, "x")));
+    assert_told(wire_call(t, TEST_ECHO, accepts, echo_body(t, "x")));
+}
+
+static void a_compressed_flag_speaks_of_encodings(void **state)
+{
+    fixture *t = *state;
+    struct bytes body = echo_body(t, "x");
+    body.data[0] = 1;
+    struct client_response *r = wire_call(t, TEST_ECHO, NULL, body);
+    assert_grpc(r, 200, RPC_INTERNAL);
+    assert_told(r);
+}
+
+static void who_never_speaks_of_encodings_is_told_nothing_of_them(void **state)
+{
+    fixture *t = *state;
+    struct client_response *r =
+        wire_call(t, TEST_ECHO, NULL, echo_body(t, "x"));
     assert_echo(t, r, "x");
-    assert_string_equal(client_field(r, "grpc-accept-encoding"),
-                        ENCODINGS_ACCEPTED);
+    assert_null(client_field(r, "grpc-accept-encoding"));
 }
 
 static void a_handler_sees_whether_a_request_came_compressed(void **state)
@@ -316,7 +340,9 @@ int main(void)
         cmocka_unit_test(what_only_looks_compressed_is_refused),
         cmocka_unit_test(a_bomb_is_refused),
         cmocka_unit_test(a_message_out_of_proportion_is_told_so),
-        cmocka_unit_test(every_answer_says_which_encodings_we_take),
+        cmocka_unit_test(who_speaks_of_encodings_is_told_which_we_take),
+        cmocka_unit_test(a_compressed_flag_speaks_of_encodings),
+        cmocka_unit_test(who_never_speaks_of_encodings_is_told_nothing_of_them),
         cmocka_unit_test(a_handler_sees_whether_a_request_came_compressed),
         cmocka_unit_test(each_message_of_a_stream_may_be_compressed_or_not),
         cmocka_unit_test(a_long_answer_is_compressed_as_the_client_likes_best),
