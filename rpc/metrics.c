@@ -224,7 +224,8 @@ void metrics_forget(void *argument)
 
 /* --- counting ------------------------------------------------------------- */
 
-static struct shard *make_shard(void)
+/* Once a thread: what runs for each number is short. */
+__attribute__((cold, noinline)) static struct shard *make_shard(void)
 {
     mine = allocate(sizeof *mine); /* untouched pages cost nothing */
     enter();
@@ -234,14 +235,23 @@ static struct shard *make_shard(void)
     return mine;
 }
 
-/* Only this thread writes to its numbers: no atomic addition is needed. */
-void metrics_add(metric number, int64_t amount)
+static struct shard *my_shard(void)
 {
-    struct shard *shard = mine != NULL ? mine : make_shard();
+    return mine != NULL ? mine : make_shard();
+}
+
+/* Only this thread writes to its numbers: no atomic addition is needed. */
+static void add(struct shard *shard, metric number, int64_t amount)
+{
     _Atomic int64_t *n = &shard->numbers[number];
     atomic_store_explicit(
         n, atomic_load_explicit(n, memory_order_relaxed) + amount,
         memory_order_relaxed);
+}
+
+void metrics_add(metric number, int64_t amount)
+{
+    add(my_shard(), number, amount);
 }
 
 static void observe(metric histogram, const struct scale *scale, int64_t value)
@@ -249,8 +259,9 @@ static void observe(metric histogram, const struct scale *scale, int64_t value)
     int i = 0;
     while (i < scale->bound_count && value > scale->bounds[i])
         i++;
-    metrics_add(histogram + i, 1);
-    metrics_add(histogram + scale->bound_count + 1, value);
+    struct shard *shard = my_shard();
+    add(shard, histogram + i, 1);
+    add(shard, histogram + scale->bound_count + 1, value);
 }
 
 void metrics_observe_us(metric histogram, int64_t duration_us)

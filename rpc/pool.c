@@ -14,6 +14,7 @@
 enum {
     LIST_COUNT = 5,
     SMALLEST_BYTES = 64,
+    LARGEST_BYTES = SMALLEST_BYTES << (LIST_COUNT - 1),
     SPARE_MAX = 4096, /* a list; 4 MiB in the largest */
     NO_LIST = LIST_COUNT,
 };
@@ -59,11 +60,10 @@ static uint32_t list_for(size_t size)
 #else
 static uint32_t list_for(size_t size)
 {
-    uint32_t list = 0;
-    while (list < LIST_COUNT &&
-           size > ((size_t)SMALLEST_BYTES << list) - sizeof(struct header))
-        list++;
-    return list;
+    if (size > LARGEST_BYTES - sizeof(struct header))
+        return NO_LIST;
+    size_t beyond = (size + sizeof(struct header) - 1) / SMALLEST_BYTES;
+    return beyond == 0 ? 0 : 64 - (uint32_t)__builtin_clzll(beyond);
 }
 #endif
 
@@ -72,16 +72,11 @@ static struct header *header_of(void *object)
     return (struct header *)object - 1;
 }
 
-void *pool_alloc(struct pool *pool, size_t size)
+/* No list has one: what runs for each object is short. */
+__attribute__((cold, noinline)) static void *alloc_new(struct pool *pool,
+                                                       size_t size,
+                                                       uint32_t list)
 {
-    uint32_t list = list_for(size);
-    if (list != NO_LIST && pool->spare[list] != NULL) {
-        struct header *h = pool->spare[list];
-        pool->spare[list] = h->next;
-        pool->spare_count[list]--;
-        pool->used_bytes += h->size;
-        return h + 1;
-    }
     size_t bytes = list == NO_LIST ? size + sizeof(struct header)
                                    : (size_t)SMALLEST_BYTES << list;
     struct header *h = bytes < size ? NULL : malloc(bytes);
@@ -89,6 +84,18 @@ void *pool_alloc(struct pool *pool, size_t size)
         abort();
     h->list = list;
     h->size = (uint32_t)(bytes - sizeof *h);
+    pool->used_bytes += h->size;
+    return h + 1;
+}
+
+void *pool_alloc(struct pool *pool, size_t size)
+{
+    uint32_t list = list_for(size);
+    if (list == NO_LIST || pool->spare[list] == NULL)
+        return alloc_new(pool, size, list);
+    struct header *h = pool->spare[list];
+    pool->spare[list] = h->next;
+    pool->spare_count[list]--;
     pool->used_bytes += h->size;
     return h + 1;
 }
