@@ -20,9 +20,9 @@ typedef enum { RPC_CODEC_PROTO, RPC_CODEC_JSON, RPC_CODEC_COUNT } rpc_codec;
 
 struct rpc_transport {
     const struct rpc_transport_ops *ops;
-    rpc_codec codec;       /* of messages on this stream, both ways */
     struct rpc_call *call; /* set by rpc_transport_begin() */
     struct rpc_tail *tail; /* after rpc_detach() */
+    rpc_codec codec;       /* of messages on this stream, both ways */
 
     /* Where the wire has compression: */
     bool was_compressed; /* set by the wire before rpc_transport_message() */

@@ -71,16 +71,23 @@ struct wire_stream {
     encoding in_encoding;  /* of compressed messages */
     encoding out_encoding; /* of what the client accepts */
     bool speaks_encodings; /* it has said something of them */
-    char *origin;          /* of the calling page; the loop's pool */
-
-    struct http_block *trailers; /* gRPC: NULL is grpc-status 0 alone */
 
     /* A unary call of Connect: */
-    const char *refused_as; /* HTTP status, when the code's will not do */
     bool is_get;
-    bool has_token; /* no cache may keep the answer */
-    bool is_packed; /* the response is compressed */
+    bool has_token;         /* no cache may keep the answer */
+    bool is_packed;         /* the response is compressed */
+    const char *refused_as; /* HTTP status, when the code's will not do */
+
+    char *origin; /* of the calling page; the loop's pool */
+
+    struct http_block *trailers; /* gRPC: NULL is grpc-status 0 alone */
 };
+
+/* Idle streams are many: with what HTTP/2 keeps of one (rpc/h2.h) it is to fit
+ * the pool's size of 240 bytes, or it takes 496. */
+enum { WIRE_STREAM_BYTES_MAX = 208 };
+_Static_assert(sizeof(struct wire_stream) <= WIRE_STREAM_BYTES_MAX,
+               "an idle stream takes twice the memory");
 
 static inline struct wire_stream *wire_of(struct http_stream *http)
 {
