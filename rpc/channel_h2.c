@@ -11,8 +11,6 @@ enum {
     /* For all streams together.  The connection's part comes back when bytes
      * arrive, so one stream that is not read holds up no other. */
     CONNECTION_WINDOW_BYTES = 1024 * 1024,
-    HEADER_BYTES_FATAL = 64 * 1024, /* decoding more is an attack */
-    FIELD_OVERHEAD_BYTES = 32,      /* RFC 9113 6.5.2 */
     CONTINUATIONS_MAX = 8,
     /* Frames that carry nothing of a response: PING, SETTINGS, PRIORITY,
      * RST_STREAM, empty DATA, unknown ones.  So many at once, then so many a
@@ -101,8 +99,8 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame,
     if (stream == NULL)
         return 0;
     struct channel_response *r = &stream->response;
-    r->block_bytes += name_size + value_size + FIELD_OVERHEAD_BYTES;
-    if (r->block_bytes > HEADER_BYTES_FATAL)
+    r->block_bytes += name_size + value_size + HTTP_FIELD_OVERHEAD_BYTES;
+    if (r->block_bytes > HTTP_HEADER_BYTES_FATAL)
         return doom(link, "a header block without end");
     if (r->block_bytes > link->channel->options.header_bytes_max)
         r->is_too_large = true;
@@ -312,7 +310,7 @@ size_t channel_h2_fill(struct channel_link *link, uint8_t *bytes, size_t size)
         ssize_t count = nghttp2_session_mem_send(link->session, &frame);
         if (count <= 0)
             break; /* the session then wants nothing any more: it is over */
-        assert(filled + (size_t)count <= size + CHANNEL_OUTPUT_SLACK_BYTES);
+        assert(filled + (size_t)count <= size + SOCKET_OUTPUT_SLACK_BYTES);
         memcpy(bytes + filled, frame, (size_t)count);
         filled += (size_t)count;
     }

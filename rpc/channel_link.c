@@ -141,7 +141,7 @@ static bool send_rest(struct channel_link *link)
 static bool send_next(struct channel_link *link)
 {
     uint8_t *output = link->shared->output;
-    size_t size = channel_h2_fill(link, output, CHANNEL_OUTPUT_BYTES);
+    size_t size = channel_h2_fill(link, output, SOCKET_OUTPUT_BYTES);
     if (size == 0)
         return false;
     size_t sent;
@@ -193,7 +193,7 @@ static void say_goodbye(struct channel_link *link)
         return;
     channel_h2_leave(link);
     size_t size =
-        channel_h2_fill(link, link->shared->output, CHANNEL_OUTPUT_BYTES);
+        channel_h2_fill(link, link->shared->output, SOCKET_OUTPUT_BYTES);
     size_t sent;
     if (size > 0)
         socket_send(&link->socket, link->shared->output, size, &sent);
@@ -210,7 +210,7 @@ static void read_frames(struct channel_link *link)
     do {
         size_t count;
         tls_result result =
-            socket_read(&link->socket, input, CHANNEL_INPUT_BYTES, &count);
+            socket_read(&link->socket, input, SOCKET_INPUT_BYTES, &count);
         if (result == TLS_WANT_READ || result == TLS_WANT_WRITE)
             return;
         if (result != TLS_DONE) {

@@ -11,8 +11,6 @@
 
 enum {
     FIXED_FIELDS_MAX = 9,
-    /* Smaller messages do not shrink enough to pay for the time. */
-    COMPRESS_BYTES_MIN = 1024,
     /* A streaming call that has sent more is not sent again. */
     REPLAY_BYTES_MAX = 256 * 1024,
 };
@@ -159,14 +157,8 @@ static uint8_t *reserve(struct rpc_channel_stream *stream, size_t size)
     return body->bytes + body->end;
 }
 
-/* What a careful server takes for a bomb: ours does. */
-static bool looks_like_bomb(size_t size, size_t packed_size)
-{
-    return size > COMPRESS_RATIO_FREE_BYTES &&
-           size / COMPRESS_RATIO_MAX > packed_size;
-}
-
-/* In place, when that helps; returns the size that is left. */
+/* In place, when that helps and no careful server takes it for a bomb, as ours
+ * does; returns the size that is left. */
 static size_t compress(struct rpc_channel_stream *stream, uint8_t *message,
                        size_t size)
 {
@@ -177,7 +169,7 @@ static size_t compress(struct rpc_channel_stream *stream, uint8_t *message,
         size < COMPRESS_BYTES_MIN ||
         compress_deflate(compress, stream->encoding, message, size, &packed,
                          &packed_size) != COMPRESS_DONE ||
-        looks_like_bomb(size, packed_size))
+        compress_is_bomb(packed_size, size))
         return size;
     memcpy(message, packed, packed_size);
     compress_trim(compress);
@@ -188,13 +180,9 @@ static size_t compress(struct rpc_channel_stream *stream, uint8_t *message,
 static void commit(struct rpc_channel_stream *stream, uint8_t *prefix,
                    size_t size)
 {
-    size_t sent = compress(stream, prefix + CHANNEL_PREFIX_BYTES, size);
-    prefix[0] = sent < size;
-    prefix[1] = (uint8_t)(sent >> 24);
-    prefix[2] = (uint8_t)(sent >> 16);
-    prefix[3] = (uint8_t)(sent >> 8);
-    prefix[4] = (uint8_t)sent;
-    stream->body.end += sent + CHANNEL_PREFIX_BYTES;
+    size_t sent = compress(stream, prefix + ENVELOPE_PREFIX_BYTES, size);
+    envelope_write_prefix(prefix, sent < size ? ENVELOPE_COMPRESSED : 0, sent);
+    stream->body.end += sent + ENVELOPE_PREFIX_BYTES;
     bool is_single = stream->method->kind == RPC_UNARY ||
                      stream->method->kind == RPC_SERVER_STREAM;
     if (!is_single && stream->body.end > REPLAY_BYTES_MAX)
@@ -206,17 +194,17 @@ void channel_request_message(struct rpc_channel_stream *stream,
                              const ProtobufCMessage *message)
 {
     size_t size = codec_size(message);
-    uint8_t *prefix = reserve(stream, size + CHANNEL_PREFIX_BYTES);
-    codec_write(message, prefix + CHANNEL_PREFIX_BYTES, size);
+    uint8_t *prefix = reserve(stream, size + ENVELOPE_PREFIX_BYTES);
+    codec_write(message, prefix + ENVELOPE_PREFIX_BYTES, size);
     commit(stream, prefix, size);
 }
 
 void channel_request_bytes(struct rpc_channel_stream *stream, const void *bytes,
                            size_t size)
 {
-    uint8_t *prefix = reserve(stream, size + CHANNEL_PREFIX_BYTES);
+    uint8_t *prefix = reserve(stream, size + ENVELOPE_PREFIX_BYTES);
     if (size > 0)
-        memcpy(prefix + CHANNEL_PREFIX_BYTES, bytes, size);
+        memcpy(prefix + ENVELOPE_PREFIX_BYTES, bytes, size);
     commit(stream, prefix, size);
 }
 

@@ -7,12 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    /* A message's buffer starts at this and doubles as bytes arrive: a length
-     * prefix alone takes no memory. */
-    MESSAGE_BYTES_FIRST = 4096,
-};
-
 static struct arena *arena_of(const struct rpc_channel_stream *stream)
 {
     return stream->call->arena;
@@ -276,7 +270,8 @@ static void hand_over(struct rpc_channel_stream *stream, const uint8_t *bytes,
         abort();
     *received = (struct rpc_received){.size = size,
                                       .window_bytes = r->withheld_bytes,
-                                      .was_compressed = r->prefix[0] == 1};
+                                      .was_compressed =
+                                          r->prefix[0] == ENVELOPE_COMPRESSED};
     r->withheld_bytes = 0;
     if (size > 0)
         memcpy(received->bytes, bytes, size);
@@ -296,11 +291,10 @@ static void deliver(struct rpc_channel_stream *stream, const uint8_t *bytes,
 static void begin_message(struct rpc_channel_stream *stream)
 {
     struct channel_response *r = &stream->response;
-    r->size = (uint32_t)r->prefix[1] << 24 | (uint32_t)r->prefix[2] << 16 |
-              (uint32_t)r->prefix[3] << 8 | r->prefix[4];
-    if (r->prefix[0] > 1)
+    r->size = envelope_size(r->prefix);
+    if (r->prefix[0] > ENVELOPE_COMPRESSED)
         fail(stream, RPC_INTERNAL, "a message's flag is neither 0 nor 1");
-    else if (r->prefix[0] == 1 &&
+    else if (r->prefix[0] == ENVELOPE_COMPRESSED &&
              (r->is_unreadable || r->encoding == ENCODING_IDENTITY))
         fail(stream, RPC_INTERNAL,
              r->is_unreadable
@@ -316,13 +310,13 @@ static size_t take_prefix(struct rpc_channel_stream *stream,
                           const uint8_t *bytes, size_t size)
 {
     struct channel_response *r = &stream->response;
-    size_t used = CHANNEL_PREFIX_BYTES - r->prefix_size;
+    size_t used = ENVELOPE_PREFIX_BYTES - r->prefix_size;
     if (used > size)
         used = size;
     memcpy(r->prefix + r->prefix_size, bytes, used);
     r->prefix_size += used;
     withhold(stream, used);
-    if (r->prefix_size == CHANNEL_PREFIX_BYTES)
+    if (r->prefix_size == ENVELOPE_PREFIX_BYTES)
         begin_message(stream);
     return used;
 }
@@ -330,14 +324,9 @@ static size_t take_prefix(struct rpc_channel_stream *stream,
 static void grow(struct rpc_channel_stream *stream, uint32_t needed)
 {
     struct channel_response *r = &stream->response;
-    if (needed <= r->capacity)
+    uint32_t capacity = envelope_grown_room(r->capacity, needed, r->size);
+    if (capacity == r->capacity)
         return;
-    uint32_t capacity =
-        r->capacity == 0 ? MESSAGE_BYTES_FIRST : r->capacity * 2;
-    if (capacity < needed)
-        capacity = needed;
-    if (capacity > r->size)
-        capacity = r->size;
     r->bytes = pool_realloc(stream->channel->shared->pool, r->bytes, capacity);
     r->capacity = capacity;
 }
@@ -374,7 +363,7 @@ void channel_response_data(struct rpc_channel_stream *stream,
 {
     stream->response.has_begun = true;
     while (size > 0 && stream->phase == CHANNEL_STREAM_OPEN) {
-        size_t used = stream->response.prefix_size < CHANNEL_PREFIX_BYTES
+        size_t used = stream->response.prefix_size < ENVELOPE_PREFIX_BYTES
                           ? take_prefix(stream, bytes, size)
                           : take_message(stream, bytes, size);
         bytes += used;

@@ -119,9 +119,9 @@ static struct channel_shared *shared_create(struct loop *loop)
     shared->pool = pool_create();
     shared->compress = compress_create();
     compress_take_any_ratio(shared->compress);
-    shared->input = pool_alloc(shared->pool, CHANNEL_INPUT_BYTES);
-    shared->output = pool_alloc(shared->pool, CHANNEL_OUTPUT_BYTES +
-                                                  CHANNEL_OUTPUT_SLACK_BYTES);
+    shared->input = pool_alloc(shared->pool, SOCKET_INPUT_BYTES);
+    shared->output = pool_alloc(shared->pool, SOCKET_OUTPUT_BYTES +
+                                                  SOCKET_OUTPUT_SLACK_BYTES);
     shared->flush.fn = on_flush;
     channel_h2_start(shared);
     loop_add_flush(loop, &shared->flush);

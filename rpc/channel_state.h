@@ -5,6 +5,7 @@
 #include "rpc/call_state.h"
 #include "rpc/channel.h"
 #include "rpc/compress.h"
+#include "rpc/envelope.h"
 #include "rpc/http_block.h"
 #include "rpc/loop.h"
 #include "rpc/metrics.h"
@@ -42,10 +43,6 @@ struct channel_numbers {
 
 enum {
     CHANNEL_METHOD_BUCKETS = 64,
-    CHANNEL_INPUT_BYTES = 64 * 1024,
-    /* One write's worth, and room for the frame that crosses the line. */
-    CHANNEL_OUTPUT_BYTES = 64 * 1024,
-    CHANNEL_OUTPUT_SLACK_BYTES = 32 * 1024,
 };
 
 struct channel_shared {
@@ -101,8 +98,6 @@ struct channel_body {
     size_t start, end, capacity;
 };
 
-enum { CHANNEL_PREFIX_BYTES = 5 };
-
 /* What has come of a response; forgotten between attempts. */
 struct channel_response {
     bool has_begun; /* header block or data: the server has taken the call */
@@ -124,7 +119,7 @@ struct channel_response {
     struct field_list headers, trailers;
 
     /* The message that is arriving. */
-    uint8_t prefix[CHANNEL_PREFIX_BYTES];
+    uint8_t prefix[ENVELOPE_PREFIX_BYTES];
     uint8_t prefix_size;
     uint8_t *bytes;
     uint32_t size, have, capacity;

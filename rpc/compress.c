@@ -115,12 +115,6 @@ void compress_take_any_ratio(struct compress *compress)
     compress->takes_any_ratio = true;
 }
 
-static bool is_bomb(const struct compress *compress, size_t size, size_t made)
-{
-    return !compress->takes_any_ratio && made > COMPRESS_RATIO_FREE_BYTES &&
-           made / COMPRESS_RATIO_MAX > size;
-}
-
 static compress_result result_of(coder_step step)
 {
     if (step == CODER_NO_MEMORY)
@@ -148,7 +142,7 @@ compress_result compress_inflate(struct compress *compress, encoding which,
         step = coder->inflate(state, &input, compress->out + made, room, &made);
         if (made > bytes_max)
             return COMPRESS_TOO_LARGE;
-        if (is_bomb(compress, size, made))
+        if (!compress->takes_any_ratio && compress_is_bomb(size, made))
             return COMPRESS_BOMB;
     }
     *out = compress->out;

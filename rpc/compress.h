@@ -52,10 +52,19 @@ enum {
      * zeros are 30 bytes of zstd. */
     COMPRESS_RATIO_FREE_BYTES = 1024 * 1024,
     COMPRESS_RATIO_MAX = 100,
+    /* Smaller messages do not shrink enough to pay for the time. */
+    COMPRESS_BYTES_MIN = 1024,
     /* What a zstd frame may ask us to remember: 8 MiB, which RFC 8878
      * 3.1.1.1.2 recommends every decoder to support. */
     COMPRESS_WINDOW_LOG_MAX = 23,
 };
+
+/* Whether `size` is out of proportion to what it came from. */
+static inline bool compress_is_bomb(size_t packed_size, size_t size)
+{
+    return size > COMPRESS_RATIO_FREE_BYTES &&
+           size / COMPRESS_RATIO_MAX > packed_size;
+}
 
 /* On COMPRESS_DONE *out points at *out_size bytes that stay valid until the
  * next call with the same struct compress.  `which` is not IDENTITY. */

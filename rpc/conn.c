@@ -188,7 +188,7 @@ static bool send_rest(struct conn *conn)
 static bool send_next(struct conn *conn)
 {
     uint8_t *output = conn->net->output;
-    size_t size = conn->protocol->fill(conn, output, NET_OUTPUT_BYTES);
+    size_t size = conn->protocol->fill(conn, output, SOCKET_OUTPUT_BYTES);
     if (size == 0)
         return false;
     size_t sent;
@@ -419,7 +419,8 @@ static void sniff(struct conn *conn)
 /* Nothing that comes now matters but the end. */
 static void discard(struct conn *conn)
 {
-    ssize_t got = recv(conn->socket.fd, conn->net->input, NET_INPUT_BYTES, 0);
+    ssize_t got =
+        recv(conn->socket.fd, conn->net->input, SOCKET_INPUT_BYTES, 0);
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (got > 0)

@@ -40,7 +40,7 @@ struct conn_protocol {
     /* Bytes from the client, which may be changed.  False when the connection
      * must be closed at once. */
     bool (*receive)(struct conn *conn, uint8_t *bytes, size_t size);
-    /* Fills up to `size` bytes and NET_OUTPUT_SLACK_BYTES more. */
+    /* Fills up to `size` bytes and SOCKET_OUTPUT_SLACK_BYTES more. */
     size_t (*fill)(struct conn *conn, uint8_t *bytes, size_t size);
     /* True when there is nothing left to send or to receive. */
     bool (*is_over)(const struct conn *conn);

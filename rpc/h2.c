@@ -392,7 +392,7 @@ static size_t fill(struct conn *conn, uint8_t *bytes, size_t size)
         ssize_t count = nghttp2_session_mem_send(conn->session, &frame);
         if (count <= 0)
             break; /* the session then wants nothing any more: it is over */
-        assert(filled + (size_t)count <= size + NET_OUTPUT_SLACK_BYTES);
+        assert(filled + (size_t)count <= size + SOCKET_OUTPUT_SLACK_BYTES);
         memcpy(bytes + filled, frame, (size_t)count);
         filled += (size_t)count;
     }
@@ -410,12 +410,12 @@ static bool is_over(const struct conn *conn)
 static size_t room(const struct conn *conn)
 {
     if (!conn->is_blocked)
-        return NET_INPUT_BYTES;
+        return SOCKET_INPUT_BYTES;
     bool is_flooded = nghttp2_session_get_outbound_queue_size(conn->session) >
                       OUTBOUND_FRAMES_MAX;
     return is_flooded || conn->queued_bytes >= BLOCKED_BYTES_MAX
                ? 0
-               : NET_INPUT_BYTES;
+               : SOCKET_INPUT_BYTES;
 }
 
 /* --- GOAWAY in two steps (RFC 9113 6.8) --- */

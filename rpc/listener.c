@@ -336,8 +336,8 @@ static rpc_status worker_start(struct rpc_worker *worker)
     net->server = worker->server->net;
     net->pool = pool_create();
     net->compress = compress_create();
-    net->input = malloc(NET_INPUT_BYTES);
-    net->output = malloc(NET_OUTPUT_BYTES + NET_OUTPUT_SLACK_BYTES);
+    net->input = malloc(SOCKET_INPUT_BYTES);
+    net->output = malloc(SOCKET_OUTPUT_BYTES + SOCKET_OUTPUT_SLACK_BYTES);
     if (net->input == NULL || net->output == NULL)
         abort();
     net->received_bytes = metrics_counter("grpc_server_received_bytes_total",

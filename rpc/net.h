@@ -7,6 +7,7 @@
 #include "rpc/peers.h"
 #include "rpc/pool.h"
 #include "rpc/server_internal.h"
+#include "rpc/socket.h"
 #include "rpc/tls.h"
 
 #include <nghttp2/nghttp2.h>
@@ -16,7 +17,9 @@
 /* The network side of a server, as its own files see it:
  *
  *   rpc/listener.c   addresses, accepting, the caps on connections
- *   rpc/conn.c       one socket: bytes in, bytes out, TLS
+ *   rpc/socket.c     a descriptor, its TLS, and what it did not take yet
+ *   rpc/conn.c       one connection: what is spoken, bytes in, bytes out
+ *   rpc/conn_sweep.c its time limits
  *   rpc/h2.c         one nghttp2 session: frames, streams, GOAWAY, pings
  *   rpc/h1.c         the same for HTTP/1.1: one request after another
  *   rpc/http.c       one exchange, whatever the version of HTTP (rpc/http.h)
@@ -56,13 +59,6 @@ struct rpc_net_worker {
     /* Shared by all connections: an idle one owns no buffers. */
     uint8_t *input;
     uint8_t *output;
-};
-
-enum {
-    NET_INPUT_BYTES = 64 * 1024,
-    /* One write's worth, and room for the frame that crosses the line. */
-    NET_OUTPUT_BYTES = 64 * 1024,
-    NET_OUTPUT_SLACK_BYTES = 32 * 1024,
 };
 
 struct listener;

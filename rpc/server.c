@@ -4,6 +4,7 @@
 #include "grpc/registry.rpc.h"
 #include "rpc/call_state.h"
 #include "rpc/channelz.h"
+#include "rpc/compress.h"
 #include "rpc/json.h"
 #include "rpc/limiter.h"
 #include "rpc/limits.h"
@@ -32,7 +33,7 @@ static void fill_options(struct rpc_server_options *o)
         o->error_domain = "prbal";
     if (o->loop_count <= 0)
         o->loop_count = (int)uv_available_parallelism();
-    default_to(&o->compress_bytes_min, 1024);
+    default_to(&o->compress_bytes_min, COMPRESS_BYTES_MIN);
     default_to(&o->drain_ms, 30000);
     default_to(&o->admission_delay_ms, 100);
     if (o->proxies > 0)

@@ -8,6 +8,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What one read or write takes at most: loops have one buffer for each, so that
+ * an idle socket owns none.  The slack is for the frame that crosses the line.
+ */
+enum {
+    SOCKET_INPUT_BYTES = 64 * 1024,
+    SOCKET_OUTPUT_BYTES = 64 * 1024,
+    SOCKET_OUTPUT_SLACK_BYTES = 32 * 1024,
+};
+
 /* A stream socket that does not block, in clear text or under TLS, with what it
  * could not take yet: a server's connection (rpc/conn.c) or a channel's
  * (rpc/channel_link.c). */

@@ -6,9 +6,6 @@
 #include <string.h>
 
 enum {
-    /* A message's buffer starts at this and doubles as bytes arrive: a length
-     * prefix alone takes no memory. */
-    MESSAGE_BYTES_FIRST = 4096,
     /* What a message may hold back of the stream's 64 KiB window until a
      * handler takes it.  With half of it, a longer message could never arrive;
      * less than half, because a group of base64 may wait too. */
@@ -91,14 +88,10 @@ void wire_drop_message(struct wire_stream *stream)
 
 static bool message_grow(struct wire_stream *stream, uint32_t needed)
 {
-    uint32_t capacity = stream->message_capacity;
-    if (needed <= capacity)
+    uint32_t capacity = envelope_grown_room(stream->message_capacity, needed,
+                                            stream->message_size);
+    if (capacity == stream->message_capacity)
         return true;
-    capacity = capacity == 0 ? MESSAGE_BYTES_FIRST : capacity * 2;
-    if (capacity < needed)
-        capacity = needed;
-    if (capacity > stream->message_size)
-        capacity = stream->message_size;
     if (!rpc_worker_take_memory(http_worker(&stream->http),
                                 stream->http.conn->share,
                                 capacity - stream->message_capacity))
@@ -173,28 +166,22 @@ void wire_deliver(struct wire_stream *stream, const uint8_t *bytes, size_t size,
 
 /* --- envelopes --- */
 
-static uint32_t big_endian(const uint8_t *bytes)
-{
-    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 |
-           (uint32_t)bytes[2] << 8 | bytes[3];
-}
-
 static void deliver_envelope(struct wire_stream *stream, const uint8_t *bytes,
                              size_t size)
 {
     stream->prefix_size = 0;
-    wire_deliver(stream, bytes, size, stream->prefix[0] == WIRE_COMPRESSED);
+    wire_deliver(stream, bytes, size, stream->prefix[0] == ENVELOPE_COMPRESSED);
 }
 
 /* Nothing is allocated for a message before its prefix was believed. */
 static void begin_message(struct wire_stream *stream)
 {
-    stream->message_size = big_endian(stream->prefix + 1);
+    stream->message_size = envelope_size(stream->prefix);
     if (stream->prefix[0] != 0)
         stream->speaks_encodings = true;
-    if (stream->prefix[0] > WIRE_COMPRESSED)
+    if (stream->prefix[0] > ENVELOPE_COMPRESSED)
         fail(stream, RPC_INTERNAL, "a message's flag is neither 0 nor 1");
-    else if (stream->prefix[0] == WIRE_COMPRESSED &&
+    else if (stream->prefix[0] == ENVELOPE_COMPRESSED &&
              stream->in_encoding == ENCODING_IDENTITY)
         fail_encoding(stream, RPC_INTERNAL, "compressed, but there is no");
     else if (stream->message_size > message_bytes_max(stream))
@@ -206,7 +193,7 @@ static void begin_message(struct wire_stream *stream)
 static size_t take_prefix(struct wire_stream *stream, const uint8_t *bytes,
                           size_t size)
 {
-    size_t used = WIRE_PREFIX_BYTES - stream->prefix_size;
+    size_t used = ENVELOPE_PREFIX_BYTES - stream->prefix_size;
     if (stream->prefix_size == 0)
         http_message_begins(&stream->http);
     if (used > size)
@@ -214,7 +201,7 @@ static size_t take_prefix(struct wire_stream *stream, const uint8_t *bytes,
     memcpy(stream->prefix + stream->prefix_size, bytes, used);
     stream->prefix_size += used;
     withhold(stream, used);
-    if (stream->prefix_size == WIRE_PREFIX_BYTES)
+    if (stream->prefix_size == ENVELOPE_PREFIX_BYTES)
         begin_message(stream);
     return used;
 }
@@ -243,7 +230,7 @@ static void receive(struct wire_stream *stream, const uint8_t *bytes,
                     size_t size)
 {
     while (size > 0 && !stream->is_broken) {
-        size_t used = stream->prefix_size < WIRE_PREFIX_BYTES
+        size_t used = stream->prefix_size < ENVELOPE_PREFIX_BYTES
                           ? take_prefix(stream, bytes, size)
                           : take_message(stream, bytes, size);
         bytes += used;

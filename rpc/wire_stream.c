@@ -28,25 +28,21 @@ size_t wire_compress(struct wire_stream *stream, uint8_t *message, size_t size)
 
 static size_t envelope_room(const struct wire_stream *stream, size_t size)
 {
-    size += WIRE_PREFIX_BYTES;
+    size += ENVELOPE_PREFIX_BYTES;
     return stream->format->is_text ? BASE64_PADDED_SIZE(size) : size;
 }
 
 uint8_t *wire_envelope_begin(struct wire_stream *stream, size_t size)
 {
     return http_reserve(&stream->http, envelope_room(stream, size)) +
-           WIRE_PREFIX_BYTES;
+           ENVELOPE_PREFIX_BYTES;
 }
 
 void wire_envelope_end(struct wire_stream *stream, uint8_t flags, size_t size)
 {
-    uint8_t *prefix = wire_envelope_begin(stream, size) - WIRE_PREFIX_BYTES;
-    prefix[0] = flags;
-    prefix[1] = (uint8_t)(size >> 24);
-    prefix[2] = (uint8_t)(size >> 16);
-    prefix[3] = (uint8_t)(size >> 8);
-    prefix[4] = (uint8_t)size;
-    size += WIRE_PREFIX_BYTES;
+    uint8_t *prefix = wire_envelope_begin(stream, size) - ENVELOPE_PREFIX_BYTES;
+    envelope_write_prefix(prefix, flags, size);
+    size += ENVELOPE_PREFIX_BYTES;
     http_commit(&stream->http,
                 stream->format->is_text ? base64_expand(prefix, size) : size);
 }
@@ -65,7 +61,7 @@ void wire_commit(struct rpc_transport *transport, size_t size)
     if (wire_may_compress(stream, size))
         sent_size =
             wire_compress(stream, wire_envelope_begin(stream, size), size);
-    wire_envelope_end(stream, sent_size < size ? WIRE_COMPRESSED : 0,
+    wire_envelope_end(stream, sent_size < size ? ENVELOPE_COMPRESSED : 0,
                       sent_size);
     http_message_sent(&stream->http, sent_size);
 }

@@ -2,6 +2,7 @@
 #define PRBAL_RPC_WIRE_STREAM_H
 
 #include "rpc/base64_stream.h"
+#include "rpc/envelope.h"
 #include "rpc/http_block.h"
 #include "rpc/wire.h"
 
@@ -49,9 +50,7 @@ struct wire_format {
 };
 
 enum {
-    WIRE_PREFIX_BYTES = 5,
     WIRE_ORIGIN_FIELDS = 3, /* of wire_add_origin() */
-    WIRE_COMPRESSED = 1,    /* an envelope's flag */
 };
 
 struct wire_stream {
@@ -59,7 +58,7 @@ struct wire_stream {
     const struct wire_format *format;
 
     /* The message that is arriving. */
-    uint8_t prefix[WIRE_PREFIX_BYTES];
+    uint8_t prefix[ENVELOPE_PREFIX_BYTES];
     uint8_t prefix_size;
     uint8_t *message;
     uint32_t message_size, message_have, message_capacity;
