@@ -166,3 +166,7 @@ target_include_directories(suite_proto SYSTEM PUBLIC ${suite_gen})
 target_link_libraries(suite_proto PUBLIC rpc)
 add_executable(protobuf_testee EXCLUDE_FROM_ALL tests/wire/protobuf_testee.c)
 target_link_libraries(protobuf_testee PRIVATE suite_proto prbal_warnings)
+
+# What calls while tests/wire/upgrade_test replaces the server.
+add_executable(steadyclient EXCLUDE_FROM_ALL tests/wire/steadyclient.c)
+target_link_libraries(steadyclient PRIVATE services prbal_warnings)

@@ -6,11 +6,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libpq-fe.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/pidfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -31,6 +33,8 @@ struct embedded {
     struct child child;
     char url[CLUSTER_PATH_BYTES + 64];
     int lock; /* -1 when shared */
+    int pipe; /* of a lease: the end that keeps the server up; -1 = none */
+    int keep; /* the other end, while we lend; -1 = none */
     int64_t started_us;
     bool throw_away;
 };
@@ -309,6 +313,35 @@ static bool own(struct embedded *e, struct cluster_error error)
     return false;
 }
 
+/* The lock is the open file's, whoever has it open; the number in it is only
+ * for people. */
+static void write_owner(const struct embedded *e)
+{
+    char text[16];
+    int size = snprintf(text, sizeof text, "%d\n", (int)getpid());
+    if (ftruncate(e->lock, 0) != 0 ||
+        pwrite(e->lock, text, (size_t)size, 0) != size)
+        return;
+}
+
+static bool adopt(struct embedded *e, const struct embedded_lease *lease,
+                  struct cluster_error error)
+{
+    e->lock = lease->lock;
+    e->pipe = lease->pipe;
+    e->started_us = clock_monotonic_us();
+    if (!cluster_prepare(&e->cluster, e->throw_away, error))
+        return false;
+    if (cluster_postmaster(&e->cluster) != lease->pid)
+        return own(e, error);
+    e->child = (struct child){lease->pid, pidfd_open(lease->pid, 0)};
+    if (await_answer(e) != ANSWERS)
+        return cluster_fail(error, "PostgreSQL in %s does not answer.",
+                            e->cluster.data);
+    write_owner(e);
+    return true;
+}
+
 static bool start(struct embedded *e, const struct embedded_options *options,
                   struct cluster_error error)
 {
@@ -316,6 +349,8 @@ static bool start(struct embedded *e, const struct embedded_options *options,
         return false;
     snprintf(e->url, sizeof e->url,
              "host='%s' port=5432 user=prbal dbname=prbal", e->cluster.home);
+    if (options->lease != NULL)
+        return adopt(e, options->lease, error);
     bool busy;
     if (!take_lock(e, &busy, error))
         return busy && options->share && share(e, error);
@@ -328,13 +363,15 @@ struct embedded *embedded_start(const struct embedded_options *options,
     struct embedded *e = calloc(1, sizeof *e);
     if (e == NULL)
         abort();
-    e->lock = -1;
+    e->lock = e->pipe = e->keep = -1;
     e->child.handle = -1;
     e->throw_away = options->throw_away;
     if (start(e, options, (struct cluster_error){text, text_size}))
         return e;
     if (e->lock >= 0)
         close(e->lock);
+    if (e->pipe >= 0)
+        close(e->pipe);
     free(e);
     return NULL;
 }
@@ -366,13 +403,73 @@ bool embedded_supervise(struct embedded *e)
     return false;
 }
 
+/* --- from one process to the next
+ * ---------------------------------------------
+ */
+
+static void close_end(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+/* Whoever adopted the server has no end of the pipe to keep: its parent has. */
+bool embedded_lend(struct embedded *e, struct embedded_lease *lease)
+{
+    int ends[2];
+    if (e->lock < 0 || e->child.pid == 0)
+        return false;
+    if (e->pipe < 0) {
+        if (pipe2(ends, O_CLOEXEC) != 0)
+            return false;
+        e->keep = ends[0];
+        e->pipe = ends[1];
+    }
+    *lease = (struct embedded_lease){e->lock, e->pipe, (int)e->child.pid};
+    return true;
+}
+
+void embedded_take_back(struct embedded *e)
+{
+    write_owner(e);
+    if (e->keep < 0)
+        return;
+    close_end(&e->keep);
+    close_end(&e->pipe);
+}
+
+void embedded_release(struct embedded *e, int *pid, int *keep)
+{
+    *pid = e->keep >= 0 ? (int)e->child.pid : 0;
+    *keep = e->keep;
+    close_end(&e->pipe);
+    close_end(&e->lock);
+    close_end(&e->child.handle);
+    free(e);
+}
+
+/* Also from a fresh program, so there is nothing but system calls. */
+void embedded_keep(int pid, int keep)
+{
+    struct child child = {pid, pidfd_open(pid, 0)};
+    struct pollfd fds[] = {{child.handle, POLLIN, 0}, {keep, POLLIN, 0}};
+    while (poll(fds, 2, -1) < 0)
+        continue;
+    int status;
+    if (fds[1].revents != 0)
+        child_signal(&child, SIGINT);
+    child_wait(&child, -1, &status);
+}
+
 void embedded_stop(struct embedded *e)
 {
     if (e == NULL)
         return;
-    if (e->lock >= 0) {
+    if (e->lock >= 0)
         stop_postgres(e);
-        close(e->lock);
-    }
+    close_end(&e->lock);
+    close_end(&e->pipe);
+    close_end(&e->keep);
     free(e);
 }

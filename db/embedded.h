@@ -18,12 +18,31 @@
  *            .s.PGSQL.5432 the socket */
 struct embedded;
 
+/* A server that runs, on its way from one process to the next.
+ *
+ *   owner --lend--> next one --embedded_start(lease)--> supervises it
+ *     |                                                   |
+ *     +--release--> embedded_keep(): waits, as its parent |
+ *                       '------- sees the end of the pipe-'
+ *
+ * The kernel stops PostgreSQL when its parent ends, so the parent stays, as
+ * little as it can be, until PostgreSQL ends, or all that hold the pipe's other
+ * end have gone: then nobody supervises it, and it is told to stop. */
+struct embedded_lease {
+    int lock; /* the open <folder>/lock */
+    int pipe; /* whoever holds it keeps PostgreSQL up */
+    int pid;  /* the postmaster's */
+};
+
 struct embedded_options {
     const char *folder;
     bool throw_away; /* fsync off: for tests only */
     /* When another process runs the folder's server, use that one: it is not
      * stopped by embedded_stop().  Without it this is an error. */
     bool share;
+    /* Takes that server over, and these descriptors in any case; NULL = none.
+     * One that has died meanwhile is started anew. */
+    const struct embedded_lease *lease;
 };
 
 /* Starts it and waits until it answers, creating the database "prbal" when it
@@ -44,6 +63,21 @@ int embedded_pid(const struct embedded *embedded);
  * at most once a second and does not wait until it answers.  Call it about once
  * a second. */
 bool embedded_supervise(struct embedded *embedded);
+
+/* What the next process needs; the descriptors stay ours.  False when the
+ * server is shared, or there is none to lend. */
+bool embedded_lend(struct embedded *embedded, struct embedded_lease *lease);
+/* The next one did not come to it: all is as before. */
+void embedded_take_back(struct embedded *embedded);
+
+/* The next one supervises the server: lets go of it, and frees the handle.
+ * *pid is the postmaster's when this process is its parent and has to go on as
+ * embedded_keep(*pid, *pipe); else 0. */
+void embedded_release(struct embedded *embedded, int *pid, int *pipe);
+
+/* Until the child `pid` has ended, or told to when nobody holds the other end
+ * of `pipe` any more. */
+void embedded_keep(int pid, int pipe);
 
 /* Fast shutdown, waited for.  Accepts NULL. */
 void embedded_stop(struct embedded *embedded);

@@ -1,5 +1,7 @@
 #include "rpc/address.h"
 
+#include "rpc/inherited.h"
+
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -39,6 +41,9 @@ static int listen_unix(const char *path, char *error, size_t error_size)
         return -1;
     }
     strcpy(at.sun_path, path);
+    int inherited = inherited_take_unix(path);
+    if (inherited >= 0)
+        return inherited;
     if (is_abandoned(&at))
         unlink(path);
     int fd = socket(AF_UNIX, SOCKET_TYPE, 0);
@@ -74,6 +79,9 @@ bool address_split(const char *address, char host[ADDRESS_HOST_BYTES],
 static int listen_at(const struct addrinfo *at)
 {
     int on = 1, off = 0;
+    int inherited = inherited_take_tcp(at);
+    if (inherited >= 0)
+        return inherited;
     int fd = socket(at->ai_family, SOCKET_TYPE, 0);
     if (fd < 0)
         return -1;
@@ -119,10 +127,8 @@ static int listen_tcp(const char *host, const char *port)
     return fd;
 }
 
-int address_listen(const char *address, char *error, size_t error_size)
+static int listen_host(const char *address, char *error, size_t error_size)
 {
-    if (address_unix_path(address) != NULL)
-        return listen_unix(address_unix_path(address), error, error_size);
     char host[ADDRESS_HOST_BYTES];
     const char *port;
     if (!address_split(address, host, &port)) {
@@ -141,6 +147,16 @@ int address_listen(const char *address, char *error, size_t error_size)
         snprintf(error, error_size, "cannot listen on %s: %s", address,
                  strerror(errno));
     return -1;
+}
+
+int address_listen(const char *address, char *error, size_t error_size)
+{
+    const char *path = address_unix_path(address);
+    int fd = path != NULL ? listen_unix(path, error, error_size)
+                          : listen_host(address, error, error_size);
+    if (fd >= 0)
+        inherited_note(fd);
+    return fd;
 }
 
 int address_port(int fd)

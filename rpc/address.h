@@ -5,9 +5,10 @@
 #include <stddef.h>
 
 /* A socket that listens on "HOST:PORT", "[V6]:PORT" or "unix:/path", and does
- * not block.  An empty host is every address of both families.  -1 with a
- * sentence in error[error_size].  A Unix socket that a dead server left behind
- * is replaced. */
+ * not block; an inherited one that listens there already (rpc/inherited.h), or
+ * a new one.  It is closed by inherited_close().  An empty host is every
+ * address of both families.  -1 with a sentence in error[error_size].  A Unix
+ * socket that a dead server left behind is replaced. */
 int address_listen(const char *address, char *error, size_t error_size);
 
 /* "[::1]:80" and "host:80" into host and port; the last colon counts.  False

@@ -50,6 +50,8 @@ void conn_settle(struct conn *conn)
         return;
     conn->has_settled = true;
     net_settle(conn->net->server);
+    if (conn->net->draining && conn->stage == CONN_TALKING)
+        conn->protocol->drain(conn, "draining");
 }
 
 static void link_conn(struct conn *conn)
@@ -513,10 +515,12 @@ void conn_adopt(struct rpc_net_worker *net, int fd, rpc_listen_mode mode,
 
 /* --- the end --- */
 
-/* Who has not come to HTTP yet may have sent a call behind its handshake: it is
- * told as soon as it can be, and has a second for that (sweep_handshake). */
+/* Who is not settled yet may have sent a call behind its handshake, and a
+ * GOAWAY as the first thing on a connection looks to clients as if there were
+ * none: it is told when it has settled, and has a second for that
+ * (sweep_handshake). */
 void conn_drain(struct conn *conn, const char *reason)
 {
-    if (conn->stage == CONN_TALKING)
+    if (conn->stage == CONN_TALKING && conn->has_settled)
         conn->protocol->drain(conn, reason);
 }

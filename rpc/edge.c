@@ -1,22 +1,21 @@
 #include "rpc/edge.h"
 
-#include <errno.h>
+#include "rpc/address.h"
+#include "rpc/inherited.h"
+
 #include <microhttpd.h>
-#include <netdb.h>
-#include <netinet/in.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-enum { MEMORY_BYTES = 8192, HOST_BYTES = 256 };
+enum { MEMORY_BYTES = 8192 };
 
 struct edge {
     struct MHD_Daemon *daemon;
     const struct edge_route *routes;
     void *argument;
+    int fd;
     int port;
 };
 
@@ -87,82 +86,10 @@ static enum MHD_Result on_request(void *argument,
 
 /* --- listening ------------------------------------------------------------ */
 
-/* "127.0.0.1:80", "[::1]:80", "localhost:80", ":80" (all addresses). */
-static bool split(const char *address, char host[HOST_BYTES], const char **port)
-{
-    const char *colon = strrchr(address, ':');
-    if (colon == NULL || colon[1] == '\0')
-        return false;
-    size_t length = (size_t)(colon - address);
-    if (length > 1 && address[0] == '[' && colon[-1] == ']') {
-        address++;
-        length -= 2;
-    }
-    if (length >= HOST_BYTES)
-        return false;
-    memcpy(host, address, length);
-    host[length] = '\0';
-    *port = colon + 1;
-    return true;
-}
-
-static int open_socket(const struct addrinfo *info)
-{
-    int fd = socket(info->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -1;
-    int on = 1;
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (bind(fd, info->ai_addr, info->ai_addrlen) == 0 &&
-        listen(fd, EDGE_CONNECTIONS_MAX) == 0)
-        return fd;
-    int reason = errno;
-    close(fd);
-    errno = reason;
-    return -1;
-}
-
-static int open_address(const char *address, char *error, size_t error_size)
-{
-    char host[HOST_BYTES];
-    const char *port;
-    if (!split(address, host, &port)) {
-        snprintf(error, error_size, "\"%s\" is not HOST:PORT.", address);
-        return -1;
-    }
-    const struct addrinfo hints = {.ai_family = AF_UNSPEC,
-                                   .ai_socktype = SOCK_STREAM,
-                                   .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
-    struct addrinfo *info;
-    int reason = getaddrinfo(*host == '\0' ? NULL : host, port, &hints, &info);
-    if (reason != 0) {
-        snprintf(error, error_size, "The address %s: %s.", address,
-                 gai_strerror(reason));
-        return -1;
-    }
-    int fd = open_socket(info);
-    if (fd < 0)
-        snprintf(error, error_size, "Nothing can listen on %s: %s.", address,
-                 strerror(errno));
-    freeaddrinfo(info);
-    return fd;
-}
-
-static int port_of(int fd)
-{
-    struct sockaddr_storage name;
-    socklen_t size = sizeof name;
-    if (getsockname(fd, (struct sockaddr *)&name, &size) != 0)
-        return 0;
-    return name.ss_family == AF_INET6
-               ? ntohs(((struct sockaddr_in6 *)&name)->sin6_port)
-               : ntohs(((struct sockaddr_in *)&name)->sin_port);
-}
-
 struct edge *edge_start(const char *address, const struct edge_route *routes,
                         void *argument, char *error, size_t error_size)
 {
-    int fd = open_address(address, error, error_size);
+    int fd = address_listen(address, error, error_size);
     if (fd < 0)
         return NULL;
     struct edge *edge = calloc(1, sizeof *edge);
@@ -170,7 +97,8 @@ struct edge *edge_start(const char *address, const struct edge_route *routes,
         abort();
     edge->routes = routes;
     edge->argument = argument;
-    edge->port = port_of(fd);
+    edge->port = address_port(fd);
+    edge->fd = fd;
     edge->daemon = MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL, NULL, on_request,
         edge, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
@@ -181,7 +109,7 @@ struct edge *edge_start(const char *address, const struct edge_route *routes,
         return edge;
     snprintf(error, error_size, "No HTTP listener can be started on %s.",
              address);
-    close(fd);
+    inherited_close(fd);
     free(edge);
     return NULL;
 }
@@ -195,6 +123,10 @@ void edge_stop(struct edge *edge)
 {
     if (edge == NULL)
         return;
-    MHD_stop_daemon(edge->daemon); /* closes the socket too */
+    /* Or the daemon might shut it down, for another process that has it, too.
+     */
+    MHD_quiesce_daemon(edge->daemon);
+    inherited_close(edge->fd);
+    MHD_stop_daemon(edge->daemon);
     free(edge);
 }

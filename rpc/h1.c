@@ -340,22 +340,11 @@ static void drain(struct conn *conn, const char *reason)
     conn_mark_dirty(conn);
 }
 
-/* A connection that was made while the server goes down: its first request may
- * be on the way, and there will be no second. */
-static void drain_after_one(struct conn *conn)
-{
-    conn->drain = CONN_LEAVING;
-    conn->drain_reason = "draining";
-    conn->drain_us = conn_now_us(conn);
-}
-
 static void open_h1(struct conn *conn)
 {
     conn->h1 = pool_alloc_zeroed(conn->net->pool, sizeof *conn->h1);
     begin_waiting(conn);
     keep_alive(conn);
-    if (conn->net->draining)
-        drain_after_one(conn);
 }
 
 static void close_h1(struct conn *conn)

@@ -325,8 +325,6 @@ static void open_session(struct conn *conn)
     h2_check(nghttp2_session_server_new3(&conn->session, net->callbacks, conn,
                                          net->option, &net->memory));
     submit_settings(conn);
-    if (net->draining)
-        drain_begin(conn, "draining");
 }
 
 /* nghttp2_session_del() closes no streams, so the list is ours. */

@@ -29,8 +29,9 @@ static bool has_service(const struct rpc_server *server, const char *name)
 
 static HealthCheckResponseServingStatus status_of(struct rpc_server *server)
 {
-    return atomic_load(&server->ready) ? SERVING_STATUS_SERVING
-                                       : SERVING_STATUS_NOT_SERVING;
+    return atomic_load(&server->ready) || atomic_load(&server->handed_over)
+               ? SERVING_STATUS_SERVING
+               : SERVING_STATUS_NOT_SERVING;
 }
 
 rpc_status health_check(struct rpc_call *call, const HealthCheckRequest *req,
@@ -112,7 +113,9 @@ static void on_watch_closed(struct rpc_tail *tail, void *owner)
 static void on_watch_drain(struct rpc_tail *tail, void *owner)
 {
     struct health_watch *watch = owner;
-    bool server_ends = watch->worker->draining;
+    const struct rpc_server *server = watch->worker->server;
+    bool server_ends =
+        watch->worker->draining && !atomic_load(&server->handed_over);
     if (server_ends && watch->is_known &&
         watch->told != SERVING_STATUS_NOT_SERVING)
         tell(watch, SERVING_STATUS_NOT_SERVING);

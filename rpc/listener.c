@@ -5,6 +5,7 @@
 #include "rpc/channelz.h"
 #include "rpc/conn.h"
 #include "rpc/h2.h"
+#include "rpc/inherited.h"
 #include "rpc/log.h"
 #include "rpc/tls_tickets.h"
 
@@ -265,7 +266,7 @@ static void stop_accepting(struct rpc_net_worker *net)
         if (l->fd < 0)
             continue;
         uv_close((uv_handle_t *)&l->poll, on_listener_closed);
-        close(l->fd);
+        inherited_close(l->fd);
         l->fd = -1;
     }
 }
@@ -439,8 +440,8 @@ static void destroy(struct rpc_server *server)
     for (struct listener *l = net->listeners, *next; l != NULL; l = next) {
         next = l->next;
         if (l->fd >= 0)
-            close(l->fd);
-        if (l->unix_path != NULL)
+            inherited_close(l->fd);
+        if (l->unix_path != NULL && !inherited_are_handed_over())
             unlink(l->unix_path);
         free(l->unix_path);
         free(l);
@@ -576,7 +577,8 @@ int rpc_server_listen(struct rpc_server *server, const char *address,
                  objection);
         return -1;
     }
-    if (mode != RPC_LISTEN_TLS &&
+    bool is_clear_text = mode == RPC_LISTEN_H2C || mode == RPC_LISTEN_BOTH;
+    if (is_clear_text &&
         server->options.client_auth == RPC_CLIENT_AUTH_REQUIRED) {
         snprintf(error, error_size,
                  "cannot listen on %s: clear text is a way round the required "

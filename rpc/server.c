@@ -312,12 +312,18 @@ rpc_status rpc_server_start(struct rpc_server *server)
     return RPC_SUCCESS;
 }
 
+void rpc_server_hand_over(struct rpc_server *server)
+{
+    atomic_store(&server->handed_over, true);
+}
+
 void rpc_server_stop(struct rpc_server *server)
 {
     assert(server->is_threaded);
     atomic_store(&server->leaving, true);
     atomic_store(&server->ready, false);
-    uv_sleep(server->options.drain_notice_ms);
+    if (!atomic_load(&server->handed_over))
+        uv_sleep(server->options.drain_notice_ms);
     begin_drain(server, server->worker_count);
     join_workers(server, server->worker_count);
     free_workers(server);

@@ -195,6 +195,11 @@ rpc_status rpc_server_start(struct rpc_server *server);
  * loop's. */
 void rpc_server_stop(struct rpc_server *server);
 
+/* Another process serves the same addresses from now on: rpc_server_stop() then
+ * gives no notice and health says nothing, as there is nothing to look away
+ * from. */
+void rpc_server_hand_over(struct rpc_server *server);
+
 /* Whether it serves: started, not going down, and the ready hook agrees.  From
  * any thread. */
 bool rpc_server_is_ready(const struct rpc_server *server);

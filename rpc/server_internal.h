@@ -90,8 +90,9 @@ struct rpc_server {
     struct rpc_limiter *limiter;
     struct rpc_worker *workers;
     int worker_count;
-    atomic_bool leaving;  /* rpc_server_stop() was called: not ready */
-    atomic_bool draining; /* no new calls */
+    atomic_bool leaving; /* rpc_server_stop() was called: not ready */
+    atomic_bool handed_over;
+    atomic_bool draining; /* connections are asked to end */
     atomic_bool ready;    /* as the ready hook said last */
     bool is_threaded;
     const struct rpc_net_ops *net_ops;

@@ -10,9 +10,9 @@
 enum { ARGUMENTS_MAX = 64, PAIR_BYTES = 512 };
 
 static const struct command *const commands[] = {
-    &command_serve, &command_migrate, &command_seed,   &command_admin,
-    &command_check, &command_doctor,  &command_config, &command_psql,
-    &command_top,   &command_version,
+    &command_serve, &command_migrate, &command_seed,    &command_admin,
+    &command_check, &command_doctor,  &command_config,  &command_psql,
+    &command_top,   &command_upgrade, &command_version, &command_keep,
 };
 
 /* A command line, sorted: settings as "name=value", the rest as it came. */
@@ -54,12 +54,20 @@ bool command_flag(const char *const *arguments, const char *flag)
 /* --- help ------------------------------------------------------------------
  */
 
+/* The rest only prbald itself runs. */
+static bool is_for_people(const struct command *command)
+{
+    return command->summary != NULL;
+}
+
 static void print_overview(FILE *out)
 {
     fprintf(out, "prbald is a marketplace for services behind a gRPC API.\n\n"
                  "usage: prbald COMMAND [--SETTING VALUE]...\n\n");
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
-        fprintf(out, "  %-9s %s\n", commands[i]->name, commands[i]->summary);
+        if (is_for_people(commands[i]))
+            fprintf(out, "  %-9s %s\n", commands[i]->name,
+                    commands[i]->summary);
     fprintf(
         out,
         "\n`prbald COMMAND --help` tells more.  Every setting is an\n"
@@ -88,7 +96,8 @@ static int unknown(const char *name)
     command_fail("there is no command \"%s\".", name);
     fprintf(stderr, "The commands are");
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
-        fprintf(stderr, "%s %s", i == 0 ? "" : ",", commands[i]->name);
+        if (is_for_people(commands[i]))
+            fprintf(stderr, "%s %s", i == 0 ? "" : ",", commands[i]->name);
     fprintf(stderr, "; `prbald --help` tells what they do.\n");
     return COMMAND_USAGE;
 }
@@ -169,7 +178,7 @@ static int help(const struct line *line)
         print_overview(stdout);
         return COMMAND_DONE;
     }
-    if (find(topic) == NULL)
+    if (find(topic) == NULL || !is_for_people(find(topic)))
         return unknown(topic);
     print_help(find(topic));
     return COMMAND_DONE;

@@ -12,7 +12,7 @@ enum { COMMAND_ERROR_BYTES = 1024 };
 
 struct command {
     const char *name;
-    const char *summary;   /* one line of `prbald --help` */
+    const char *summary;   /* one line of `prbald --help`; NULL = hidden */
     const char *arguments; /* "[--number N]" */
     const char *help;      /* paragraphs of `prbald NAME --help` */
     /* The settings have been read.  `arguments` are those that are no setting;
@@ -23,7 +23,7 @@ struct command {
 
 extern const struct command command_serve, command_migrate, command_seed,
     command_admin, command_check, command_doctor, command_config, command_psql,
-    command_top, command_version;
+    command_top, command_upgrade, command_keep, command_version;
 
 /* Everything main() does. */
 int command_main(int argc, char **argv);

@@ -30,20 +30,36 @@ static bool open_url(struct database *database, char *error, size_t error_size)
     return false;
 }
 
+static bool open_private(struct database *database,
+                         const struct embedded_options *options, char *error,
+                         size_t error_size)
+{
+    database->embedded = embedded_start(options, error, error_size);
+    if (database->embedded == NULL)
+        return false;
+    database->url = embedded_url(database->embedded);
+    return true;
+}
+
 bool database_open(struct database *database, bool share, char *error,
                    size_t error_size)
 {
     *database = (struct database){.url = app_config()->database_url};
     if (*database->url != '\0')
         return open_url(database, error, error_size);
-
     const struct embedded_options options = {.folder = app_data_folder(),
                                              .share = share};
-    database->embedded = embedded_start(&options, error, error_size);
-    if (database->embedded == NULL)
-        return false;
-    database->url = embedded_url(database->embedded);
-    return true;
+    return open_private(database, &options, error, error_size);
+}
+
+bool database_take_over(struct database *database,
+                        const struct embedded_lease *lease, char *error,
+                        size_t error_size)
+{
+    *database = (struct database){0};
+    const struct embedded_options options = {.folder = app_data_folder(),
+                                             .lease = lease};
+    return open_private(database, &options, error, error_size);
 }
 
 void database_close(struct database *database)

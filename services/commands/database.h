@@ -15,6 +15,11 @@ struct database {
  * sentence in error[error_size].  Main thread. */
 bool database_open(struct database *database, bool share, char *error,
                    size_t error_size);
+
+/* The same of a private one that another process lends. */
+bool database_take_over(struct database *database,
+                        const struct embedded_lease *lease, char *error,
+                        size_t error_size);
 void database_close(struct database *database);
 
 #endif

@@ -1,7 +1,9 @@
+#include "services/commands/serve.h"
 #include "db/folder.h"
 #include "db/migrate.h"
 #include "rpc/clock.h"
 #include "rpc/fault.h"
+#include "rpc/inherited.h"
 #include "rpc/log.h"
 #include "rpc/server.h"
 #include "services/app.h"
@@ -9,11 +11,13 @@
 #include "services/commands/database.h"
 #include "services/commands/live_settings.h"
 #include "services/commands/review.h"
+#include "services/commands/systemd.h"
 #include "services/commands/tls_files.h"
 #include "services/keys.h"
 #include "services/probes.h"
 #include "services/seed/seed.h"
 
+#include <fcntl.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
@@ -27,7 +31,7 @@
 
 enum {
     PATH_BYTES = 1024,
-    SUPERVISE_MS = 1000,
+    SUPERVISE_MS = 250,
     READY_MS = 5000,
     READY_STEP_MS = 10,
     DOUBLE_SIGNAL_US = 400 * 1000,
@@ -44,6 +48,10 @@ struct serving {
     struct edge *edge; /* NULL when PRBAL_EDGE_LISTEN is empty */
     struct tls_files tls;
     struct live_settings *live; /* as they were read last */
+    struct handover_offer *offer;
+    struct handover_gift gift;
+    int predecessor;   /* the link to it while we take over; -1 = none */
+    bool is_succeeded; /* another process serves now */
     char error[COMMAND_ERROR_BYTES];
 };
 
@@ -110,11 +118,24 @@ static bool check_settings(struct serving *s)
     return is_development() || review_settings(s->error, sizeof s->error);
 }
 
+static bool adopt_database(struct serving *s)
+{
+    if (!database_take_over(&s->database, &s->gift.database, s->error,
+                            sizeof s->error))
+        return false;
+    say("database", "PostgreSQL goes on (process %d)",
+        embedded_pid(s->database.embedded));
+    s->app.database_url = s->database.url;
+    return true;
+}
+
 static bool open_database(struct serving *s)
 {
     bool private = *app_config()->database_url == '\0';
     if (!folder_make(app_data_folder(), s->error, sizeof s->error))
         return false;
+    if (s->gift.has_database)
+        return adopt_database(s);
     if (private)
         say("database", "starting a private PostgreSQL in %s",
             app_data_folder());
@@ -216,6 +237,17 @@ static bool listen_for_operator(struct serving *s)
     return true;
 }
 
+/* What nobody has asked for would keep clients waiting for ever. */
+static bool drop_other_sockets(struct serving *s)
+{
+    (void)s;
+    int count = inherited_close_rest();
+    if (count > 0)
+        say("listening", "%d inherited sockets are no setting's; closed",
+            count);
+    return true;
+}
+
 static bool start_server(struct serving *s)
 {
     rpc_status status = rpc_server_start(s->server);
@@ -310,6 +342,35 @@ static void follow_certificate(struct serving *s, int number)
         say("certificate", "%s; the old one stays in use", s->error);
 }
 
+/* From here on another process can take over from us. */
+static void offer_place(struct serving *s)
+{
+    s->offer = handover_open(app_data_folder(), s->error, sizeof s->error);
+    if (s->offer == NULL)
+        say("upgrade", "not without a pause: %s", s->error);
+}
+
+/* True when another process serves, and this one is to go. */
+static bool look_for_successor(struct serving *s)
+{
+    switch (handover_look(s->offer, s->database.embedded)) {
+    case HANDOVER_NOTHING:
+        return false;
+    case HANDOVER_BEGUN:
+        say("upgrade", "another process starts to take over");
+        return false;
+    case HANDOVER_FAILED:
+        say("upgrade", "it has failed; this process goes on");
+        return false;
+    case HANDOVER_REFUSED:
+        say("upgrade", "somebody asked who may not take over");
+        return false;
+    case HANDOVER_DONE:
+        return true;
+    }
+    return false;
+}
+
 static void supervise(struct serving *s)
 {
     for (;;) {
@@ -324,7 +385,43 @@ static void supervise(struct serving *s)
         if (s->database.embedded != NULL &&
             !embedded_supervise(s->database.embedded))
             say("database", "PostgreSQL has died and is started again");
+        s->is_succeeded = look_for_successor(s);
+        if (s->is_succeeded)
+            return;
     }
+}
+
+/* Its listening sockets and its database are the other process's now. */
+static void give_way(struct serving *s)
+{
+    say("upgrade", "another process serves; calls of this one may finish");
+    inherited_hand_over();
+    rpc_server_hand_over(s->server);
+    handover_close(s->offer);
+    s->offer = NULL;
+    edge_stop(s->edge);
+    s->edge = NULL;
+}
+
+/* The kernel ends PostgreSQL with its parent.  If we are, we stay: as a program
+ * that does nothing else, of which not even the memory of the server is left.
+ */
+static void leave(struct serving *s)
+{
+    int pid = 0, pipe = -1;
+    if (s->database.embedded != NULL)
+        embedded_release(s->database.embedded, &pid, &pipe);
+    s->database = (struct database){0};
+    if (pid == 0)
+        return;
+    char pid_text[16], pipe_text[16];
+    snprintf(pid_text, sizeof pid_text, "%d", pid);
+    snprintf(pipe_text, sizeof pipe_text, "%d", pipe);
+    fcntl(pipe, F_SETFD, 0);
+    fflush(stdout);
+    execl("/proc/self/exe", "prbald", command_keep.name, pid_text, pipe_text,
+          (char *)NULL);
+    embedded_keep(pid, pipe); /* with all our memory, if need be */
 }
 
 struct stopping {
@@ -361,6 +458,8 @@ static void drain(struct serving *s)
         if (means_stop(number) && !is_double &&
             !atomic_load(&stopping.is_done)) {
             say("stopping", "at once");
+            if (s->is_succeeded)
+                leave(s);
             _exit(128 + number);
         }
     }
@@ -370,10 +469,11 @@ static void drain(struct serving *s)
 typedef bool (*step)(struct serving *s);
 
 static const step steps[] = {
-    map_large_buffers, raise_file_limit, check_settings,   open_log,
-    open_database,     migrate,          seed_once,        load_keys,
-    find_certificate,  create_server,    listen_for_calls, listen_for_operator,
-    start_edge,        start_server,
+    map_large_buffers, raise_file_limit,   check_settings,
+    open_log,          open_database,      migrate,
+    seed_once,         load_keys,          find_certificate,
+    create_server,     listen_for_calls,   listen_for_operator,
+    start_edge,        drop_other_sockets, start_server,
 };
 
 static bool start(struct serving *s)
@@ -384,52 +484,115 @@ static bool start(struct serving *s)
     return true;
 }
 
+/* The process that we were to replace goes on: what it lent stays its own. */
+static void abandon(struct serving *s)
+{
+    int pid, pipe;
+    inherited_hand_over();
+    if (s->database.embedded != NULL)
+        embedded_release(s->database.embedded, &pid, &pipe);
+    s->database = (struct database){0};
+}
+
 static void finish(struct serving *s)
 {
+    if (s->predecessor >= 0)
+        abandon(s);
+    handover_close(s->offer);
+    inherited_close_rest();
     edge_stop(s->edge);
     rpc_server_destroy(s->server);
     rpc_faults_free(s->faults);
     live_settings_destroy(s->live);
     keys_forget();
-    database_close(&s->database);
+    if (!s->is_succeeded)
+        database_close(&s->database);
     log_close();
 }
 
-static int serve(struct serving *s)
+static void tell_ready(struct serving *s)
+{
+    char text[64];
+    snprintf(text, sizeof text, "READY=1\nMAINPID=%d", (int)getpid());
+    systemd_notify(text);
+    say_what_to_try(s);
+    if (s->predecessor < 0)
+        return;
+    handover_ready(s->predecessor);
+    s->predecessor = -1;
+}
+
+/* Without a predecessor a server that is not ready yet may become so. */
+static bool is_up(struct serving *s)
+{
+    if (!await_ready(s))
+        return false;
+    if (s->predecessor < 0 || rpc_server_is_ready(s->server))
+        return true;
+    command_fail("The new server does not get ready.");
+    return false;
+}
+
+static int serve_until_the_end(struct serving *s, void (*ready)(void))
 {
     if (!start(s)) {
         int status = command_fail("%s", s->error);
         finish(s);
         return status;
     }
-    if (await_ready(s)) {
-        say_what_to_try(s);
+    if (is_up(s)) {
+        tell_ready(s);
+        offer_place(s);
+        ready();
         supervise(s);
     }
+    int status = s->predecessor < 0 ? COMMAND_DONE : COMMAND_FAILED;
+    if (s->is_succeeded)
+        give_way(s);
+    else
+        systemd_notify("STOPPING=1");
     drain(s);
     finish(s);
     say("stopped", "all calls are answered");
-    return COMMAND_DONE;
+    if (s->is_succeeded)
+        leave(s);
+    return status;
+}
+
+/* Signals are blocked before any thread exists: they all inherit it, and only
+ * the main thread hears of them. */
+int serve(const struct handover_gift *gift, int predecessor,
+          void (*ready)(void))
+{
+    const sigset_t set = stop_signals();
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+
+    struct serving *s = calloc(1, sizeof *s);
+    if (s == NULL)
+        abort();
+    s->gift = *gift;
+    s->predecessor = predecessor;
+    say("prbald", "%s, %s, process %d", PRBAL_VERSION,
+        config_text(app_config_table(), "environment"), (int)getpid());
+    int status = serve_until_the_end(s, ready);
+    free(s);
+    return status;
+}
+
+static void nobody_waits(void)
+{
 }
 
 static int run(const char *const *arguments)
 {
     if (*arguments != NULL)
         return command_misused(&command_serve, *arguments);
-    /* Before any thread exists: they all inherit it, and only the main thread
-     * hears of signals. */
-    const sigset_t set = stop_signals();
-    pthread_sigmask(SIG_BLOCK, &set, NULL);
-    signal(SIGPIPE, SIG_IGN);
-
-    say("prbald", "%s, %s, process %d", PRBAL_VERSION,
-        config_text(app_config_table(), "environment"), (int)getpid());
-    struct serving *s = calloc(1, sizeof *s);
-    if (s == NULL)
-        abort();
-    int status = serve(s);
-    free(s);
-    return status;
+    const struct handover_gift nothing = {0};
+    int count = inherited_add_from_systemd();
+    if (count > 0)
+        say("listening", "%d sockets from systemd", count);
+    return serve(&nothing, -1, nobody_waits);
 }
 
 const struct command command_serve = {

@@ -126,12 +126,13 @@ static void an_address_that_will_not_do_is_told(void **state)
     (void)state;
     char error[256], busy[64], expected[256];
     assert_null(edge_start("nonsense", routes, NULL, error, sizeof error));
-    assert_string_equal(error, "\"nonsense\" is not HOST:PORT.");
+    assert_string_equal(
+        error, "\"nonsense\" is not HOST:PORT, [V6]:PORT or unix:/path");
 
     snprintf(busy, sizeof busy, "127.0.0.1:%d", edge_port(edge));
     assert_null(edge_start(busy, routes, NULL, error, sizeof error));
     snprintf(expected, sizeof expected,
-             "Nothing can listen on %s: Address already in use.", busy);
+             "cannot listen on %s: another program uses that port", busy);
     assert_string_equal(error, expected);
 }
 
