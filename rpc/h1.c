@@ -95,7 +95,7 @@ static void begin_waiting(struct conn *conn)
     h1_reader_init(&h1->reader, conn_options(conn)->header_bytes_max);
     h1->head_us = conn->idle_us = conn_now_us(conn);
     h1->is_for_head = h1->owes_continue = false;
-    conn->has_unread = h1->rest_size > 0;
+    conn->has_unread |= h1->rest_size > 0;
     if (conn->drain == CONN_LEAVING && h1->rest_size == 0)
         h1->is_over = true;
 }
