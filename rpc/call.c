@@ -120,6 +120,11 @@ void call_state_give(struct call_state *state)
     worker->spare_call_count++;
 }
 
+static const char short_of_memory[] = "the server is short of memory";
+
+/* Calls end all the time: in a second there may be room. */
+enum { STARVED_RETRY_MS = 1000 };
+
 bool call_charge(struct call_state *state)
 {
     size_t held = arena_bytes(state->call.arena) + state->queued_in_bytes +
@@ -139,6 +144,12 @@ bool call_charge(struct call_state *state)
         return false;
     state->charged_bytes = held;
     return true;
+}
+
+rpc_status call_starved(struct rpc_call *call)
+{
+    return rpc_fail_retry(call, RPC_RESOURCE_EXHAUSTED, STARVED_RETRY_MS, "%s",
+                          short_of_memory);
 }
 
 /* --- the answer ----------------------------------------------------------- */
@@ -515,6 +526,14 @@ void rpc_transport_fail(struct rpc_transport *transport, rpc_code code,
         tail_lost(transport->tail, code, message);
 }
 
+void rpc_transport_starve(struct rpc_transport *transport)
+{
+    if (transport->call != NULL)
+        call_end_starved(call_state_of(transport->call));
+    else if (transport->tail != NULL)
+        tail_lost(transport->tail, RPC_RESOURCE_EXHAUSTED, short_of_memory);
+}
+
 /* Nobody will read that any more, and the handler may take its time to end. */
 static void forget_received(struct call_state *state)
 {
@@ -571,6 +590,12 @@ void rpc_end(struct rpc_call *call, rpc_code code, const char *message)
 {
     if (call->ended.code == RPC_OK)
         end_with(call, (rpc_status){code, arena_strdup(call->arena, message)});
+}
+
+void call_end_starved(struct call_state *state)
+{
+    if (state->call.ended.code == RPC_OK)
+        end_with(&state->call, call_starved(&state->call));
 }
 
 void rpc_end_reason(struct rpc_call *call, rpc_code code, const char *reason,

@@ -36,12 +36,6 @@ static rpc_status decode_json(struct rpc_call *call, struct arena *arena,
     return unreadable(call, error.text);
 }
 
-static rpc_status short_of_memory(struct rpc_call *call)
-{
-    return rpc_fail_retry(call, RPC_RESOURCE_EXHAUSTED, 1000,
-                          "the server is short of memory");
-}
-
 rpc_status call_decode(struct call_state *state, struct arena *arena,
                        const void *bytes, size_t size,
                        ProtobufCMessage **message)
@@ -50,7 +44,7 @@ rpc_status call_decode(struct call_state *state, struct arena *arena,
     TRY(state->codec == RPC_CODEC_JSON
             ? decode_json(call, arena, bytes, size, message)
             : decode_proto(call, arena, bytes, size, message));
-    return call_charge(state) ? RPC_SUCCESS : short_of_memory(call);
+    return call_charge(state) ? RPC_SUCCESS : call_starved(call);
 }
 
 /* --- what goes out --- */
@@ -98,7 +92,7 @@ static rpc_status send_text(struct call_state *state, const struct arena *arena,
     if (fits)
         send_raw(state, text, size);
     hold_text(state, 0);
-    return fits ? RPC_SUCCESS : short_of_memory(&state->call);
+    return fits ? RPC_SUCCESS : call_starved(&state->call);
 }
 
 static rpc_status put_json(struct call_state *state, struct arena *arena,

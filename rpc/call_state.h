@@ -111,6 +111,11 @@ void call_park(struct rpc_call *call, const char *what);
  * the budget is spent. */
 bool call_charge(struct call_state *state);
 
+/* What to say when that is false: RESOURCE_EXHAUSTED, and when to try again.
+ */
+rpc_status call_starved(struct rpc_call *call);
+void call_end_starved(struct call_state *state);
+
 /* The header-time gate (rpc/gate.c): finds the method, fills caller and
  * deadline, or says why not. */
 rpc_status gate_pass(struct call_state *state);

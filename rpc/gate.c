@@ -299,8 +299,7 @@ static rpc_status check_memory(struct call_state *state)
 {
     if (call_charge(state))
         return RPC_SUCCESS;
-    return rpc_fail_retry(&state->call, RPC_RESOURCE_EXHAUSTED, 1000,
-                          "the server is short of memory");
+    return call_starved(&state->call);
 }
 
 static rpc_status check_queue_delay(struct call_state *state)

@@ -68,8 +68,7 @@ static void starve(struct http_stream *stream)
 {
     observe_refusal("memory");
     if (stream->wire->running_call(stream) != NULL)
-        rpc_transport_fail(&stream->transport, RPC_RESOURCE_EXHAUSTED,
-                           "the server is short of memory");
+        rpc_transport_starve(&stream->transport);
     stream->ops->abort(stream);
 }
 
@@ -189,6 +188,18 @@ void http_sweep_message(struct http_stream *stream, bool may_send,
                        "the request came too slowly");
 }
 
+/* A window that is opened byte by byte must not hold the rest for ever. */
+static void note_progress(struct http_stream *stream, size_t count)
+{
+    count += stream->progress_bytes;
+    if (count < HTTP_PROGRESS_BYTES && http_queued(stream) > 0) {
+        stream->progress_bytes = (uint16_t)count;
+        return;
+    }
+    stream->progress_bytes = 0;
+    stream->progress_us = conn_now_us(stream->conn);
+}
+
 size_t http_take_body(struct http_stream *stream, uint8_t *bytes, size_t size)
 {
     struct http_body *body = &stream->body;
@@ -199,7 +210,7 @@ size_t http_take_body(struct http_stream *stream, uint8_t *bytes, size_t size)
         memcpy(bytes, body->bytes + body->start, count);
     body->start += count;
     stream->conn->queued_bytes -= count;
-    stream->progress_us = conn_now_us(stream->conn);
+    note_progress(stream, count);
     if (http_queued(stream) > 0)
         return count;
     http_discard_body(stream);

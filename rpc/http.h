@@ -158,6 +158,10 @@ struct http_body {
     size_t charged_bytes;
 };
 
+/* A peer that takes less than this of what waits, within stall_ms, is as one
+ * that takes nothing: 35 bytes a second by default, less than any telephone. */
+enum { HTTP_PROGRESS_BYTES = 1024 };
+
 /* Made by the version of HTTP, inside an object of its own.  Wires read the
  * first four and the flags. */
 struct http_stream {
@@ -167,7 +171,9 @@ struct http_stream {
     struct conn *conn;
     struct http_body body;
     int64_t message_us;  /* since when one is arriving; 0 = none is */
-    int64_t progress_us; /* the peer took some of the body, or had none */
+    int64_t progress_us; /* the peer took HTTP_PROGRESS_BYTES of the body, or
+                            all there was */
+    uint16_t progress_bytes; /* taken since */
     bool is_remote_closed;
     bool is_starved;    /* its body does not fit the memory budget */
     bool is_responded;  /* response headers are sent */

@@ -81,8 +81,7 @@ void stream_receive(struct call_state *state, const void *bytes, size_t size,
     state->in.last = &r->next;
     state->queued_in_bytes += sizeof *r + size;
     if (!call_charge(state))
-        rpc_end(&state->call, RPC_RESOURCE_EXHAUSTED,
-                "the server is short of memory");
+        call_end_starved(state);
     else
         rpc_wake(&state->call);
 }

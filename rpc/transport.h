@@ -122,6 +122,9 @@ void rpc_transport_half_close(struct rpc_transport *transport);
 void rpc_transport_fail(struct rpc_transport *transport, rpc_code code,
                         const char *message);
 
+/* The same, for want of memory: the peer hears when to try again. */
+void rpc_transport_starve(struct rpc_transport *transport);
+
 /* The peer is gone or has cancelled.  No op is called any more. */
 void rpc_transport_lost(struct rpc_transport *transport, rpc_code code,
                         const char *message);

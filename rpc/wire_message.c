@@ -53,7 +53,8 @@ static void fail_bomb(struct wire_stream *stream)
 static void fail_memory(struct wire_stream *stream)
 {
     observe_refusal("memory");
-    fail(stream, RPC_RESOURCE_EXHAUSTED, "the server is short of memory");
+    stream->is_broken = true;
+    rpc_transport_starve(&stream->http.transport);
 }
 
 static void fail_encoding(struct wire_stream *stream, rpc_code code,

@@ -392,6 +392,31 @@ static void a_stream_whose_window_stays_shut_is_reset(void **state)
     finish(t);
 }
 
+static void a_window_that_opens_byte_by_byte_is_as_good_as_shut(void **state)
+{
+    (void)state;
+    fixture *t = wire_start((struct rpc_server_options){.stall_ms = 400});
+    client_close(t->client);
+    t->client = client_open(
+        (struct client_options){.port = t->port, .window_bytes = 1});
+    static char text[8000];
+    memset(text, 'a', sizeof text - 1);
+    struct bytes body = echo_body(t, text);
+    struct client_response *r =
+        client_request(t->client, TEST_ECHO, NULL, body.data, body.size, true);
+    size_t got = 0;
+    for (client_wait_body(t->client, r, 1); !r->is_closed; got = r->body_size) {
+        assert_true(r->body_size < sizeof text / 2);
+        client_grant(t->client, r, 1);
+        client_wait_body(t->client, r, r->body_size + 1);
+        poll(NULL, 0, 5); /* too slow, but never for long */
+    }
+    assert_int_equal(r->reset_code, NGHTTP2_CANCEL);
+    assert_true(got > 1);
+    assert_true(client_is_open(t->client));
+    finish(t);
+}
+
 static void a_request_that_is_no_call_has_little_time(void **state)
 {
     (void)state;
@@ -757,6 +782,7 @@ int main(void)
         cmocka_unit_test(a_silent_connection_is_pinged_and_kept),
         cmocka_unit_test(a_connection_that_answers_no_ping_is_closed),
         cmocka_unit_test(a_stream_whose_window_stays_shut_is_reset),
+        cmocka_unit_test(a_window_that_opens_byte_by_byte_is_as_good_as_shut),
         cmocka_unit_test(a_request_that_is_no_call_has_little_time),
         cmocka_unit_test(a_peer_that_does_not_read_is_dropped),
         cmocka_unit_test(one_address_has_a_limit_of_connections),
