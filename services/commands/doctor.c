@@ -7,6 +7,7 @@
 #include <nghttp2/nghttp2.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/statvfs.h>
@@ -18,9 +19,12 @@ enum {
     MAPS_PER_STACK = 2, /* the stack and its guard page */
     DISK_GOOD_MIB = 2048,
     MEMORY_GOOD_MIB = 3500,
-    /* 1.52 is the first whose Debian update counts resets by itself. */
     NGHTTP2_GOOD = 0x013400,
 };
+
+/* Of 1.52 the Debian update counts: before it a client could end the process by
+ * an assertion (CVE-2026-27135), and resets were not counted. */
+#define NGHTTP2_GOOD_PACKAGE "1.52.0-1+deb12u3"
 
 /* Remarks count; only failures make the exit status. */
 struct diagnosis {
@@ -64,12 +68,41 @@ static void look_at_maps(struct diagnosis *d)
          fine ? "" : "; PRBAL_CALLS_IN_FLIGHT is more");
 }
 
+/* The first line of a program's output; false where there is no such program.
+ */
+static bool first_line(const char *program, char *line, size_t size)
+{
+    FILE *pipe = popen(program, "re");
+    if (pipe == NULL)
+        return false;
+    bool is_there = fgets(line, (int)size, pipe) != NULL;
+    if (pclose(pipe) != 0 || !is_there)
+        return false;
+    line[strcspn(line, "\n")] = '\0';
+    return true;
+}
+
+/* The library's own number does not say what Debian has mended in it, so that
+ * the package is asked for where there is one. */
 static void look_at_nghttp2(struct diagnosis *d)
 {
     const nghttp2_info *info = nghttp2_version(0);
-    bool fine = info->version_num >= NGHTTP2_GOOD;
-    good(d, fine, "nghttp2: %s%s", info->version_str,
-         fine ? "" : "; older than 1.52.0-1+deb12u3 with its fixes for floods");
+    char package[64];
+    bool has_package =
+        first_line("dpkg-query -W -f='${Version}\\n' libnghttp2-14 2>/dev/null",
+                   package, sizeof package);
+    bool is_good = info->version_num >= NGHTTP2_GOOD;
+    if (has_package && info->version_num == NGHTTP2_GOOD)
+        is_good =
+            system(
+                "dpkg --compare-versions \"$(dpkg-query -W "
+                "-f='${Version}' libnghttp2-14)\" ge " NGHTTP2_GOOD_PACKAGE) ==
+            0;
+    good(d, is_good, "nghttp2: %s%s", has_package ? package : info->version_str,
+         is_good ? ""
+                 : "; older than " NGHTTP2_GOOD_PACKAGE
+                   ", which mends CVE-2026-27135: apt-get upgrade "
+                   "libnghttp2-14");
 }
 
 static void look_at_memory(struct diagnosis *d)
