@@ -32,7 +32,7 @@ add_custom_target(services_tests)
 
 # A client for tests of the wire that shares no code with the server.
 add_library(wire_client STATIC EXCLUDE_FROM_ALL tests/wire/client.c
-  tests/rpc/badserver.c)
+  tests/wire/dial.c tests/wire/raw.c tests/rpc/badserver.c)
 target_link_libraries(wire_client PRIVATE prbal_warnings PkgConfig::cmocka
   PUBLIC PkgConfig::nghttp2 PkgConfig::ssl rpc)
 

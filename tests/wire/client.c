@@ -1,61 +1,17 @@
 #include "tests/wire/client.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/tcp.h>
-#include <openssl/pem.h>
-#include <openssl/ssl.h>
-#include <poll.h>
+#include "tests/wire/dial.h"
+
+#include <nghttp2/nghttp2.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <cmocka.h>
-
-/* --- sockets --- */
-
-static void bind_to(int fd, const char *address)
-{
-    struct sockaddr_in from = {.sin_family = AF_INET};
-    assert_int_equal(inet_pton(AF_INET, address, &from.sin_addr), 1);
-    assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof from), 0);
-}
-
-static int connect_tcp(int port, const char *from)
-{
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(port)};
-    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    int on = 1;
-    assert_true(fd >= 0);
-    if (from != NULL)
-        bind_to(fd, from);
-    assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof at), 0);
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    return fd;
-}
-
-static int connect_unix(const char *path)
-{
-    struct sockaddr_un at = {.sun_family = AF_UNIX};
-    snprintf(at.sun_path, sizeof at.sun_path, "%s", path);
-    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-    assert_true(fd >= 0);
-    assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof at), 0);
-    return fd;
-}
-
-static void wait_readable(int fd)
-{
-    struct pollfd p = {.fd = fd, .events = POLLIN};
-    if (poll(&p, 1, CLIENT_PATIENCE_MS) != 1)
-        fail_msg("%s", "the server did not answer in time");
-}
 
 /* --- a session --- */
 
@@ -63,8 +19,8 @@ enum { RESPONSES_MAX = 512 };
 
 struct upload {
     struct client_response response; /* first */
-    uint8_t *pending;
-    size_t pending_size;
+    uint8_t *pending;                /* what waits lies behind what was sent */
+    size_t pending_sent, pending_size;
     bool ends;
 };
 
@@ -181,10 +137,9 @@ static ssize_t read_upload(nghttp2_session *session, int32_t id, uint8_t *bytes,
         return NGHTTP2_ERR_DEFERRED;
     size_t count = u->pending_size < size ? u->pending_size : size;
     if (count > 0)
-        memcpy(bytes, u->pending, count);
+        memcpy(bytes, u->pending + u->pending_sent, count);
+    u->pending_sent += count;
     u->pending_size -= count;
-    if (count > 0)
-        memmove(u->pending, u->pending + count, u->pending_size);
     if (u->pending_size == 0 && u->ends)
         *flags |= NGHTTP2_DATA_FLAG_EOF;
     return (ssize_t)count;
@@ -218,11 +173,11 @@ static void send_pending(struct client *client)
 static ssize_t read_some(struct client *client, uint8_t *bytes, size_t size)
 {
     if (client->ssl == NULL) {
-        wait_readable(client->fd);
+        dial_wait_readable(client->fd);
         return recv(client->fd, bytes, size, 0);
     }
     if (!SSL_has_pending(client->ssl))
-        wait_readable(client->fd);
+        dial_wait_readable(client->fd);
     return SSL_read(client->ssl, bytes, (int)size);
 }
 
@@ -240,26 +195,6 @@ static void talk_once(struct client *client)
     if (nghttp2_session_mem_recv(client->session, bytes, (size_t)got) != got)
         fail_msg("%s", "the server broke HTTP/2");
     send_pending(client);
-}
-
-static SSL *start_tls(int fd, SSL_CTX **context,
-                      const struct client_options *options)
-{
-    static const unsigned char alpn[] = "\2h2";
-    *context = SSL_CTX_new(TLS_client_method());
-    if (options->certificate_path != NULL) {
-        assert_int_equal(SSL_CTX_use_certificate_chain_file(
-                             *context, options->certificate_path),
-                         1);
-        assert_int_equal(SSL_CTX_use_PrivateKey_file(
-                             *context, options->key_path, SSL_FILETYPE_PEM),
-                         1);
-    }
-    SSL *ssl = SSL_new(*context);
-    SSL_set_alpn_protos(ssl, alpn, 3);
-    SSL_set_fd(ssl, fd);
-    assert_int_equal(SSL_connect(ssl), 1);
-    return ssl;
 }
 
 static void start_session(struct client *client, struct client_options options)
@@ -298,10 +233,10 @@ struct client *client_open(struct client_options options)
     client->is_open = true;
     client->goaway_code = -1;
     client->fd = options.unix_path != NULL
-                     ? connect_unix(options.unix_path)
-                     : connect_tcp(options.port, options.from);
+                     ? dial_unix(options.unix_path)
+                     : dial_tcp(options.port, options.from);
     if (options.tls)
-        client->ssl = start_tls(client->fd, &client->context, &options);
+        client->ssl = dial_tls(client->fd, &client->context, "\2h2", &options);
     start_session(client, options);
     send_pending(client);
     return client;
@@ -334,12 +269,6 @@ void client_close(struct client *client)
     free(client);
 }
 
-static nghttp2_nv nv(const char *name, const char *value)
-{
-    return (nghttp2_nv){(uint8_t *)(uintptr_t)name, (uint8_t *)(uintptr_t)value,
-                        strlen(name), strlen(value), NGHTTP2_NV_FLAG_NONE};
-}
-
 static size_t make_fields(nghttp2_nv *fields, size_t room, const char *path,
                           const struct rpc_header *headers)
 {
@@ -369,6 +298,9 @@ static size_t make_fields(nghttp2_nv *fields, size_t room, const char *path,
 static void add_pending(struct upload *u, const void *body, size_t size,
                         bool end_stream)
 {
+    if (u->pending_sent > 0)
+        memmove(u->pending, u->pending + u->pending_sent, u->pending_size);
+    u->pending_sent = 0;
     u->pending = realloc(u->pending, u->pending_size + size + 1);
     if (size > 0)
         memcpy(u->pending + u->pending_size, body, size);
@@ -554,199 +486,4 @@ size_t client_frame(uint8_t *out, int flag, const void *message, size_t size)
     if (size > 0)
         memcpy(out + 5, message, size);
     return size + 5;
-}
-
-/* --- bytes --- */
-
-struct raw {
-    int fd;
-    SSL_CTX *context; /* NULL: clear text */
-    SSL *ssl;
-    nghttp2_hd_deflater *deflater;
-    struct raw_end end;
-    uint8_t header[9];
-    size_t have;
-    uint8_t payload[1 << 14];
-    size_t payload_have;
-};
-
-struct raw *raw_connect(int port)
-{
-    struct raw *raw = calloc(1, sizeof *raw);
-    assert_non_null(raw);
-    raw->fd = connect_tcp(port, NULL);
-    raw->end.goaway_code = -1;
-    nghttp2_hd_deflate_new(&raw->deflater, 4096);
-    return raw;
-}
-
-struct raw *raw_connect_tls(int port)
-{
-    struct raw *raw = raw_connect(port);
-    raw->ssl = start_tls(raw->fd, &raw->context, &(struct client_options){0});
-    /* Or a session ticket would make SSL_read() wait for what follows it. */
-    SSL_clear_mode(raw->ssl, SSL_MODE_AUTO_RETRY);
-    return raw;
-}
-
-void raw_close(struct raw *raw)
-{
-    nghttp2_hd_deflate_del(raw->deflater);
-    SSL_free(raw->ssl);
-    SSL_CTX_free(raw->context);
-    close(raw->fd);
-    free(raw);
-}
-
-/* A server that refuses stops reading: what cannot be sent is dropped. */
-void raw_send(struct raw *raw, const void *bytes, size_t size)
-{
-    const uint8_t *at = bytes;
-    while (size > 0) {
-        ssize_t put = raw->ssl != NULL ? SSL_write(raw->ssl, at, (int)size)
-                                       : send(raw->fd, at, size, MSG_NOSIGNAL);
-        if (put <= 0)
-            return;
-        at += put;
-        size -= (size_t)put;
-    }
-}
-
-void raw_frame(struct raw *raw, uint8_t type, uint8_t flags, uint32_t stream,
-               const void *payload, size_t size)
-{
-    uint8_t frame[9 + 2048];
-    assert_true(size <= 2048);
-    const uint8_t header[9] = {
-        (uint8_t)(size >> 16),
-        (uint8_t)(size >> 8),
-        (uint8_t)size,
-        type,
-        flags,
-        (uint8_t)(stream >> 24),
-        (uint8_t)(stream >> 16),
-        (uint8_t)(stream >> 8),
-        (uint8_t)stream,
-    };
-    memcpy(frame, header, sizeof header);
-    if (size > 0)
-        memcpy(frame + sizeof header, payload, size);
-    raw_send(raw, frame, sizeof header + size);
-}
-
-void raw_greet(struct raw *raw)
-{
-    raw_send(raw, NGHTTP2_CLIENT_MAGIC, NGHTTP2_CLIENT_MAGIC_LEN);
-    raw_frame(raw, NGHTTP2_SETTINGS, 0, 0, NULL, 0);
-    raw_frame(raw, NGHTTP2_SETTINGS, NGHTTP2_FLAG_ACK, 0, NULL, 0);
-}
-
-size_t raw_headers(struct raw *raw, uint8_t *out, size_t room, const char *path,
-                   const char *name, const char *value)
-{
-    nghttp2_nv fields[7] = {
-        nv(":method", "POST"),
-        nv(":scheme", "http"),
-        nv(":path", path),
-        nv(":authority", "localhost"),
-        nv("content-type", "application/grpc"),
-        nv("te", "trailers"),
-    };
-    if (name != NULL)
-        fields[6] = nv(name, value);
-    ssize_t size = nghttp2_hd_deflate_hd(raw->deflater, out, room, fields,
-                                         name != NULL ? 7 : 6);
-    assert_true(size > 0);
-    return (size_t)size;
-}
-
-static size_t frame_size(const struct raw *raw)
-{
-    return (size_t)raw->header[0] << 16 | raw->header[1] << 8 | raw->header[2];
-}
-
-static void end_of_frame(struct raw *raw)
-{
-    raw->end.frames[raw->header[3] & 15]++;
-    size_t size = frame_size(raw);
-    if (raw->header[3] == NGHTTP2_GOAWAY) {
-        raw->end.goaway_code = (int64_t)raw->payload[4] << 24 |
-                               raw->payload[5] << 16 | raw->payload[6] << 8 |
-                               raw->payload[7];
-        snprintf(raw->end.goaway_text, sizeof raw->end.goaway_text, "%.*s",
-                 (int)(size - 8), (const char *)raw->payload + 8);
-    }
-    raw->have = raw->payload_have = 0;
-}
-
-static void take_byte(struct raw *raw, uint8_t byte)
-{
-    if (raw->have < sizeof raw->header)
-        raw->header[raw->have++] = byte;
-    else
-        raw->payload[raw->payload_have++] = byte;
-    if (raw->have == sizeof raw->header && raw->payload_have == frame_size(raw))
-        end_of_frame(raw);
-}
-
-/* -1 with EAGAIN while there is nothing.  A TLS record that has begun to come
- * is waited for. */
-static ssize_t read_now(struct raw *raw, uint8_t *bytes, size_t size)
-{
-    struct pollfd p = {.fd = raw->fd, .events = POLLIN};
-    if (raw->ssl == NULL)
-        return recv(raw->fd, bytes, size, MSG_DONTWAIT);
-    errno = EAGAIN;
-    if (!SSL_has_pending(raw->ssl) && poll(&p, 1, 0) == 0)
-        return -1;
-    int got = SSL_read(raw->ssl, bytes, (int)size);
-    if (got > 0)
-        return got;
-    if (SSL_get_error(raw->ssl, got) != SSL_ERROR_WANT_READ)
-        return 0;
-    errno = EAGAIN; /* a session ticket was read without an error */
-    return -1;
-}
-
-bool raw_read_available(struct raw *raw)
-{
-    uint8_t bytes[2048];
-    for (;;) {
-        ssize_t got = read_now(raw, bytes, sizeof bytes);
-        if (got < 0 && errno == EAGAIN)
-            return true;
-        if (got <= 0)
-            return false;
-        for (ssize_t i = 0; i < got; i++)
-            take_byte(raw, bytes[i]);
-    }
-}
-
-struct raw_end raw_wait_closed(struct raw *raw)
-{
-    while (raw_read_available(raw))
-        wait_readable(raw->fd);
-    return raw->end;
-}
-
-bool raw_wait_frames(struct raw *raw, uint8_t type, int count)
-{
-    while (raw_read_available(raw)) {
-        if (raw->end.frames[type] >= count)
-            return true;
-        wait_readable(raw->fd);
-    }
-    return false;
-}
-
-void raw_wait_text(struct raw *raw, char *text, size_t room)
-{
-    size_t size = 0;
-    ssize_t got;
-    do {
-        wait_readable(raw->fd);
-        got = recv(raw->fd, text + size, room - 1 - size, 0);
-        size += got > 0 ? (size_t)got : 0;
-    } while (got > 0 && size < room - 1);
-    text[size] = '\0';
 }

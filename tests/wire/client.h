@@ -113,7 +113,11 @@ size_t client_frame(uint8_t *out, int flag, const void *message, size_t size);
 struct raw;
 
 struct raw *raw_connect(int port);
+/* From an address of the loopback network; NULL takes the usual one. */
+struct raw *raw_connect_from(int port, const char *from);
 struct raw *raw_connect_tls(int port);
+/* Over TLS, if so, with http/1.1 agreed upon. */
+struct raw *raw_connect_http1(int port, bool tls);
 void raw_close(struct raw *raw);
 void raw_send(struct raw *raw, const void *bytes, size_t size);
 /* The preface, SETTINGS and the acknowledgement of the server's. */
@@ -132,10 +136,12 @@ struct raw_end {
     char goaway_text[64];
 };
 struct raw_end raw_wait_closed(struct raw *raw);
-/* What it sent until it closed, as text. */
-void raw_wait_text(struct raw *raw, char *text, size_t room);
+/* What it sent until it closed or the room is full, as text; its size. */
+size_t raw_wait_text(struct raw *raw, char *text, size_t room);
 /* Until so many frames of a type have come; false when it was closed first. */
 bool raw_wait_frames(struct raw *raw, uint8_t type, int count);
+/* How many of a type have been read. */
+int raw_frames(const struct raw *raw, uint8_t type);
 /* Frames that came so far are read and counted; false once it is closed. */
 bool raw_read_available(struct raw *raw);
 

@@ -4,6 +4,8 @@
 
 int attack_port, attack_process;
 bool attack_tls;
+const char *attack_operator;
+int attack_edge;
 
 double attack_resident_mb(void)
 {
@@ -54,10 +56,29 @@ void attack_assert_refused(struct raw *raw, int64_t code, const char *reason)
     raw_close(raw);
 }
 
+struct client *attack_connected_from(const char *from)
+{
+    return client_open((struct client_options){
+        .port = attack_port, .tls = attack_tls, .from = from});
+}
+
 struct client *attack_connected(void)
 {
-    return client_open(
-        (struct client_options){.port = attack_port, .tls = attack_tls});
+    return attack_connected_from(NULL);
+}
+
+double attack_metric(const char *line)
+{
+    enum { ROOM = 4 * 1024 * 1024 };
+    static const char request[] =
+        "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    static char text[ROOM];
+    struct raw *raw = raw_connect(attack_edge);
+    raw_send(raw, request, sizeof request - 1);
+    raw_wait_text(raw, text, sizeof text);
+    raw_close(raw);
+    const char *at = strstr(text, line);
+    return at == NULL ? 0 : strtod(at + strlen(line), NULL);
 }
 
 void attack_assert_answer(const char *path, const struct rpc_header *headers,

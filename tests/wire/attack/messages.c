@@ -1,8 +1,5 @@
 #include "tests/wire/attack/attack.h"
 
-#include <zlib.h>
-#include <zstd.h>
-
 static void messages_with(const struct rpc_header *type)
 {
     static uint8_t groups[5 + 50000];
@@ -36,22 +33,6 @@ static void messages(void)
     messages_with(web);
 }
 
-/* 64 MB of zeros as one gzip member. */
-static size_t make_bomb(uint8_t *out, size_t room)
-{
-    static uint8_t zeros[1 << 16];
-    z_stream z = {.next_out = out, .avail_out = (uInt)room};
-    assert_int_equal(deflateInit2(&z, 9, Z_DEFLATED, 31, 9, 0), Z_OK);
-    for (int i = 0; i < 1024; i++) {
-        z.next_in = zeros;
-        z.avail_in = sizeof zeros;
-        assert_int_equal(deflate(&z, i == 1023 ? Z_FINISH : Z_NO_FLUSH),
-                         i == 1023 ? Z_STREAM_END : Z_OK);
-    }
-    deflateEnd(&z);
-    return z.total_out;
-}
-
 static void send_packed(const char *encoding, uint8_t *body, size_t size)
 {
     const struct rpc_header packed[] = {{"grpc-encoding", encoding}, {0}};
@@ -64,20 +45,15 @@ static void send_packed(const char *encoding, uint8_t *body, size_t size)
 static void gzip_bomb(void)
 {
     static uint8_t body[5 + (1 << 17)];
-    send_packed("gzip", body, make_bomb(body + 5, sizeof body - 5));
+    send_packed("gzip", body, attack_gzip_bomb(body + 5, sizeof body - 5));
 }
 
 static void zstd_bomb(void)
 {
-    enum { ZEROS = 64 * 1024 * 1024 };
-    static uint8_t body[5 + (1 << 17)], *zeros;
+    static uint8_t body[5 + (1 << 17)];
     static size_t size;
-    if (zeros == NULL) {
-        zeros = calloc(1, ZEROS);
-        assert_non_null(zeros);
-        size = ZSTD_compress(body + 5, sizeof body - 5, zeros, ZEROS, 3);
-        assert_false(ZSTD_isError(size));
-    }
+    if (size == 0)
+        size = attack_zstd_bomb(body + 5, sizeof body - 5);
     send_packed("zstd", body, size);
 }
 
