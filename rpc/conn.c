@@ -22,7 +22,7 @@ enum {
     /* Steps of handshakes in a pass.  The one with the signature takes a third
      * of a millisecond (P-256) to a whole one (RSA 2048), and calls of other
      * connections wait for it. */
-    HANDSHAKE_STEPS_MAX = 16,
+    HANDSHAKE_STEPS_MAX = 4,
 };
 
 /* --- life --- */
