@@ -18,8 +18,12 @@ static void make_noise(int round)
     uint8_t noise[1500];
     for (size_t i = 0; i < sizeof noise; i++)
         noise[i] = (uint8_t)next_random();
+    /* From so many addresses that those which the server has not closed yet
+     * are no limit for the greeted ones. */
+    char from[16];
+    snprintf(from, sizeof from, "127.0.1.%d", 1 + round % 16);
     struct raw *raw =
-        round % 3 == 2 ? attack_greeted() : raw_connect(attack_port);
+        round % 3 == 2 ? attack_greeted() : raw_connect_from(attack_port, from);
     if (round % 3 == 1)
         memcpy(noise, "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11);
     raw_send(raw, noise, 11 + next_random() % (sizeof noise - 11));

@@ -174,7 +174,9 @@ static void handshake_flood(void)
     size_t size = client_hello(hello, sizeof hello);
     struct raw *raws[AT_ONCE];
     for (int i = 0; i < AT_ONCE; i++) {
-        raws[i] = raw_connect(attack_port);
+        char from[16];
+        snprintf(from, sizeof from, "127.0.2.%d", 1 + i % 8);
+        raws[i] = raw_connect_from(attack_port, from);
         raw_send(raws[i], hello, size);
     }
     attack_assert_still_serves();
