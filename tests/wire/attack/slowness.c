@@ -96,6 +96,7 @@ static void slow_bodies(void)
         const struct rpc_header type[] = {{"content-type", kinds[i / 2].type},
                                           {0}};
         slow[i].client = attack_connected();
+        client_ping(slow[i].client); /* has greeted: only the body is slow */
         slow[i].response = client_request(slow[i].client, HEALTH, type,
                                           "\0\0\1\0\0", 5, false);
     }
