@@ -20,7 +20,7 @@ static void make_noise(int round)
         noise[i] = (uint8_t)next_random();
     /* From so many addresses that those which the server has not closed yet
      * are no limit for the greeted ones. */
-    char from[16];
+    char from[24];
     snprintf(from, sizeof from, "127.0.1.%d", 1 + round % 16);
     struct raw *raw =
         round % 3 == 2 ? attack_greeted() : raw_connect_from(attack_port, from);

@@ -14,7 +14,7 @@ enum {
 /* Others than the well-behaved client's. */
 static const char *address(int number)
 {
-    static char text[16];
+    static char text[24];
     snprintf(text, sizeof text, "127.0.0.%d", 2 + number);
     return text;
 }

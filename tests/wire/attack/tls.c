@@ -178,7 +178,7 @@ static void handshake_flood(void)
     size_t size = client_hello(hello, sizeof hello);
     struct raw *raws[AT_ONCE];
     for (int i = 0; i < AT_ONCE; i++) {
-        char from[16];
+        char from[24];
         snprintf(from, sizeof from, "127.0.2.%d", 1 + i % 8);
         raws[i] = raw_connect_from(attack_port, from);
         raw_send(raws[i], hello, size);
