@@ -160,7 +160,7 @@ static int64_t listeners(fixture *t)
 /* Until both servers listen. */
 static void await_listeners(fixture *t, struct rpc_server *other)
 {
-    for (int i = 0; i < 200 && listeners(t) < 2; i++) {
+    for (int i = 0; i < 2000 && listeners(t) < 2; i++) {
         run_for(t, 10);
         run_server_for(other, 10);
     }
