@@ -382,8 +382,11 @@ static void worker_stop(struct rpc_worker *worker)
     pool_destroy(net->pool);
     free(net->input);
     free(net->output);
-    free(net);
     worker->net = NULL;
+    pthread_mutex_lock(&net->server->lock);
+    net->next_stopped = net->server->stopped;
+    net->server->stopped = net;
+    pthread_mutex_unlock(&net->server->lock);
 }
 
 static void worker_drain(struct rpc_worker *worker)
@@ -445,6 +448,10 @@ static void destroy(struct rpc_server *server)
             unlink(l->unix_path);
         free(l->unix_path);
         free(l);
+    }
+    for (struct rpc_net_worker *w = net->stopped, *next; w != NULL; w = next) {
+        next = w->next_stopped;
+        free(w);
     }
     if (net->spare_fd >= 0)
         close(net->spare_fd);

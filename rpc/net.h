@@ -37,6 +37,7 @@ void net_count_ended(const char *reason, const char *peer);
 
 /* The connections of one loop. */
 struct rpc_net_worker {
+    struct rpc_net_worker *next_stopped;
     struct rpc_worker *worker;
     struct rpc_net_server *server;
     struct pool *pool;
@@ -79,6 +80,9 @@ struct rpc_net_server {
     int spare_fd; /* given up for a moment to refuse when fds have run out */
 
     pthread_mutex_t lock; /* of what follows, and of `workers` being made */
+    /* Their loops have ended, but another one that accepts may still be looking
+     * at how many connections they have: freed with the server. */
+    struct rpc_net_worker *stopped;
     struct tls_identity *identity; /* for new connections */
 };
 

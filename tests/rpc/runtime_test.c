@@ -318,8 +318,9 @@ static void a_connection_tells_what_it_carries(void **state)
     assert_int_equal(operators, 1);
     assert_non_null(sleeping);
     assert_int_equal(sleeping->idle_us, 0);
-    assert_true(sleeping->guard_fullness > 0 && sleeping->guard_fullness < 1);
-    assert_true(sleeping->guard[0] != '\0'); /* SETTINGS took from a bucket */
+    /* SETTINGS took from a bucket, which fills again as time passes. */
+    assert_true(sleeping->guard_fullness >= 0 && sleeping->guard_fullness < 1);
+    assert_int_equal(sleeping->guard[0] != '\0', sleeping->guard_fullness > 0);
     assert_int_equal(list_connections(t, 1)->n_connections, 1);
     client_close(busy);
     client_close(secret);
