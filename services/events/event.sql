@@ -1,26 +1,38 @@
 -- name: event_write :many EventCursorRow :bounded one row for each user given
 -- Writes a transaction's events in one go. Counters are bumped in user-id
 -- order, so that writers queue and never wait for each other in a circle. A
--- user's events keep the order in which they are given.
-with given as (
-  select user_id, topic, payload,
-         row_number() over (partition by user_id order by place) as nth,
-         count(*) over (partition by user_id) as many
+-- user's events keep the order in which they are given, and each is chained to
+-- the one before it by that one's mark.
+with marked as materialized (
+  select user_id, topic, payload, place,
+         1 + floor(random() * 2147483646)::integer as mark
     from unnest($1::uuid[], $2::text[], $3::bytea[])
          with ordinality as g(user_id, topic, payload, place)
 ),
+given as (
+  select user_id, topic, payload, mark,
+         row_number() over by_user as nth,
+         lag(mark) over by_user as after_mark,
+         count(*) over (partition by user_id) as many
+    from marked
+  window by_user as (partition by user_id order by place)
+),
 bumped as (
-  insert into user_event_cursor as c (user_id, last_seq)
-  select distinct user_id, many
+  insert into user_event_cursor as c (user_id, last_seq, last_mark)
+  select user_id, many, mark
     from given
+   where nth = many
    order by user_id
   on conflict (user_id) do update
-     set last_seq = c.last_seq + excluded.last_seq
-  returning user_id, last_seq
+     set last_seq = c.last_seq + excluded.last_seq,
+         after_mark = c.last_mark,
+         last_mark = excluded.last_mark
+  returning user_id, last_seq, after_mark
 ),
 written as (
-  insert into user_event (user_id, seq, topic, payload)
-  select g.user_id, b.last_seq - g.many + g.nth, g.topic, g.payload
+  insert into user_event (user_id, seq, topic, payload, mark, after_mark)
+  select g.user_id, b.last_seq - g.many + g.nth, g.topic, g.payload, g.mark,
+         coalesce(g.after_mark, b.after_mark)
     from given g
     join bumped b using (user_id)
    order by g.user_id, g.nth
@@ -29,20 +41,20 @@ select user_id, last_seq
   from bumped;
 
 -- name: event_cursor :one EventCursorRow
-select user_id, last_seq, trimmed_seq
+select user_id, last_seq, last_mark, trimmed_seq
   from user_event_cursor
  where user_id = $1;
 
 -- name: event_cursors :many EventCursorRow
 -- The safety poll: where the logs of these users stand.
-select user_id, last_seq, trimmed_seq
+select user_id, last_seq, last_mark, trimmed_seq
   from user_event_cursor
  where user_id = any ($1::uuid[])
  limit 2000;
 
 -- name: event_read :many EventRow
 -- The next events of one log.
-select user_id, seq, topic, payload
+select user_id, seq, topic, payload, mark, after_mark
   from user_event
  where user_id = $1
    and seq > $2
@@ -51,10 +63,10 @@ select user_id, seq, topic, payload
 
 -- name: event_read_many :many EventRow
 -- The next events of many logs, each from its own position.
-select e.user_id, e.seq, e.topic, e.payload
+select e.user_id, e.seq, e.topic, e.payload, e.mark, e.after_mark
   from unnest($1::uuid[], $2::bigint[]) as wanted(user_id, position)
  cross join lateral (
-       select user_id, seq, topic, payload
+       select user_id, seq, topic, payload, mark, after_mark
          from user_event
         where user_id = wanted.user_id
           and seq > wanted.position

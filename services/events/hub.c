@@ -208,7 +208,7 @@ static void on_drain(struct rpc_tail *tail, void *owner)
 }
 
 void hub_go_live(struct hub_stream *stream, struct rpc_out *out,
-                 int64_t position)
+                 event_position position)
 {
     static const struct rpc_tail_hooks hooks = {on_closed, on_drain};
     rpc_undefer(stream->call, stream);

@@ -3,6 +3,7 @@
 
 #include "rpc/server.h"
 #include "rpc/stream.h"
+#include "services/events/position.h"
 
 #include <stdint.h>
 
@@ -51,7 +52,7 @@ bool hub_wants(const struct hub_stream *stream, int topic);
 /* Detaches the call's output and goes on from `position`, after which the
  * handler returns at once.  Does not suspend. */
 void hub_go_live(struct hub_stream *stream, struct rpc_out *out,
-                 int64_t position);
+                 event_position position);
 
 /* The user's log may have grown.  On the hub's loop. */
 void hub_wake(struct hub *hub, const char *user_id);

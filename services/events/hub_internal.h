@@ -17,9 +17,9 @@ struct hub_stream {
     struct rpc_call *call; /* while catching up, else NULL */
     struct rpc_tail *tail; /* once live, else NULL */
     uint32_t topics;
-    int64_t position;      /* everything up to here was sent or not wanted */
-    int64_t full_since_us; /* 0 = it takes more */
-    bool is_polled;        /* was live when the poll that runs began */
+    event_position position; /* all up to here was sent or not wanted */
+    int64_t full_since_us;   /* 0 = it takes more */
+    bool is_polled;          /* was live when the poll that runs began */
     char session_id[USER_ID_SIZE];
     struct loop_timer expiry; /* of the access token */
 

@@ -19,13 +19,13 @@ enum {
 
 /* The position of the stream that is furthest behind and takes more;
  * INT64_MAX when none does. */
-static int64_t position_of(const struct hub_user *user)
+static int64_t read_from(const struct hub_user *user)
 {
-    int64_t position = INT64_MAX;
+    int64_t seq = INT64_MAX;
     for (const struct hub_stream *s = user->streams; s; s = s->next_of_user)
-        if (s->tail != NULL && s->full_since_us == 0 && s->position < position)
-            position = s->position;
-    return position;
+        if (s->tail != NULL && s->full_since_us == 0 && s->position.seq < seq)
+            seq = s->position.seq;
+    return seq;
 }
 
 struct batch {
@@ -40,7 +40,7 @@ static void take_batch(struct hub *hub, struct arena *arena,
     struct hub_user *user;
     batch->count = 0;
     while (batch->count < LOGS_AT_ONCE && (user = hub_take_dirty(hub))) {
-        user->read_after = position_of(user);
+        user->read_after = read_from(user);
         if (user->read_after == INT64_MAX) {
             hub_drop_if_unused(hub, user);
             continue;
@@ -82,7 +82,7 @@ static bool offer(struct hub_stream *stream, const void *bytes, size_t size)
 }
 
 /* What lies between the stream's position and this one is gone. */
-static bool skip_to(struct hub_stream *stream, int64_t position)
+static bool skip_to(struct hub_stream *stream, event_position position)
 {
     event_note note = event_resync(position);
     if (!offer(stream, note.bytes, note.size))
@@ -93,8 +93,7 @@ static bool skip_to(struct hub_stream *stream, int64_t position)
 }
 
 struct wire_event {
-    int64_t seq;
-    int topic;
+    const EventRow *row;
     const uint8_t *bytes;
     size_t size;
 };
@@ -104,17 +103,17 @@ static void send_to(struct hub_stream *stream, const struct wire_event *events,
 {
     for (size_t i = 0; i < count; i++) {
         const struct wire_event *event = &events[i];
-        if (event->seq <= stream->position)
+        if (event->row->seq <= stream->position.seq)
             continue;
-        if (event->seq > stream->position + 1 &&
-            !skip_to(stream, event->seq - 1))
+        if (!position_leads_to(stream->position, event->row) &&
+            !skip_to(stream, position_before(event->row)))
             return;
-        if (hub_wants(stream, event->topic)) {
+        if (hub_wants(stream, event->row->topic)) {
             if (!offer(stream, event->bytes, event->size))
                 return;
             stream->hub->stats.events_sent++;
         }
-        stream->position = event->seq;
+        stream->position = position_of(event->row);
     }
 }
 
@@ -125,7 +124,7 @@ static void send_to_user(struct hub_user *user, const struct wire_event *events,
 {
     for (struct hub_stream *s = user->streams; s; s = s->next_of_user)
         if (s->tail != NULL && s->full_since_us == 0 &&
-            s->position >= user->read_after)
+            s->position.seq >= user->read_after)
             send_to(s, events, count);
 }
 
@@ -138,10 +137,8 @@ static void send_log(struct hub *hub, struct arena *arena, EventRow **rows,
         return;
     struct wire_event *events = arena_array(arena, count, sizeof *events);
     for (size_t i = 0; i < count; i++) {
-        events[i].seq = rows[i]->seq;
-        events[i].topic = rows[i]->topic;
-        events[i].bytes = event_wire(arena, rows[i]->seq, rows[i]->payload.data,
-                                     rows[i]->payload.len, &events[i].size);
+        events[i].row = rows[i];
+        events[i].bytes = event_wire(arena, rows[i], &events[i].size);
     }
     send_to_user(user, events, count);
     if (count == EVENTS_AT_ONCE)
@@ -186,9 +183,10 @@ static rpc_status read_batch(struct hub *hub, struct rpc_call *call,
 
 /* ---- The safety poll. */
 
-/* A position that the log no longer leads to: trimmed away, or beyond its end
- * because the database was put back to an older state.  A stream that went live
- * since the poll began knows better than what the poll saw. */
+/* A position that the log does not lead to: everything behind it was trimmed,
+ * or it belongs to another log, because the database was put back to an older
+ * state.  Where there are rows behind it, reading them tells.  A stream that
+ * went live since the poll began knows better than what the poll saw. */
 static void look_at_cursor(struct hub *hub, const EventCursorRow *cursor)
 {
     struct hub_user *user = find(hub, cursor->user_id);
@@ -197,12 +195,11 @@ static void look_at_cursor(struct hub *hub, const EventCursorRow *cursor)
     for (struct hub_stream *s = user->streams; s; s = s->next_of_user) {
         if (!s->is_polled || s->full_since_us != 0)
             continue;
-        if (s->position < cursor->trimmed_seq)
-            skip_to(s, cursor->trimmed_seq);
-        else if (s->position > cursor->last_seq)
-            skip_to(s, cursor->last_seq);
-        if (s->position < cursor->last_seq)
+        if (s->position.seq < cursor->last_seq &&
+            cursor->trimmed_seq < cursor->last_seq)
             hub_mark_dirty(hub, user);
+        else if (!position_is_in(s->position, cursor))
+            skip_to(s, position_of_end(cursor));
     }
 }
 

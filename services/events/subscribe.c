@@ -64,7 +64,7 @@ static char *new_stream_id(struct arena *arena)
 }
 
 static rpc_status send_connected(struct rpc_call *call, struct rpc_out *out,
-                                 int64_t position)
+                                 event_position position)
 {
     int64_t wall_us = clock_wall_us();
     Google__Protobuf__Timestamp now = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
@@ -74,7 +74,8 @@ static rpc_status send_connected(struct rpc_call *call, struct rpc_out *out,
     Connected connected = CONNECTED_INIT;
     connected.stream_id = new_stream_id(call->arena);
     connected.server_time = &now;
-    connected.position = position;
+    connected.position = position.seq;
+    connected.mark = position.mark;
     connected.heartbeat_seconds = (int32_t)(app_config()->heartbeat_ms / 1000);
     Event event = EVENT_INIT;
     event.payload_case = EVENT_CONNECTED_CASE;
@@ -82,10 +83,11 @@ static rpc_status send_connected(struct rpc_call *call, struct rpc_out *out,
     return send_event(out, &event);
 }
 
-static rpc_status send_caught_up(struct rpc_out *out, int64_t position)
+static rpc_status send_caught_up(struct rpc_out *out, event_position position)
 {
     CaughtUp caught_up = CAUGHT_UP_INIT;
-    caught_up.position = position;
+    caught_up.position = position.seq;
+    caught_up.mark = position.mark;
     Event event = EVENT_INIT;
     event.payload_case = EVENT_CAUGHT_UP_CASE;
     event.caught_up = &caught_up;
@@ -94,32 +96,32 @@ static rpc_status send_caught_up(struct rpc_out *out, int64_t position)
 
 /* Tells the client that it has missed something, and where it is now. */
 static rpc_status skip_to_end(struct rpc_call *call, struct rpc_out *out,
-                              int64_t *position)
+                              event_position *position)
 {
     EventCursorRow cursor;
     TRY(read_cursor(call, &cursor));
-    *position = cursor.last_seq;
+    *position = position_of_end(&cursor);
     event_note note = event_resync(*position);
     return rpc_send_bytes(out, note.bytes, note.size);
 }
 
-/* Sends a page; *is_gap when the log begins later than it should, because it
- * was trimmed meanwhile. */
+/* Sends a page; *is_gap when it does not follow: the log was trimmed meanwhile,
+ * or is not the one that the client has read. */
 static rpc_status send_page(struct rpc_call *call, struct rpc_out *out,
                             const struct hub_stream *stream, size_t count,
-                            EventRow **rows, int64_t *position, bool *is_gap)
+                            EventRow **rows, event_position *position,
+                            bool *is_gap)
 {
     for (size_t i = 0; i < count; i++) {
         const EventRow *row = rows[i];
-        *is_gap = row->seq != *position + 1;
+        *is_gap = !position_leads_to(*position, row);
         if (*is_gap)
             return RPC_SUCCESS;
-        *position = row->seq;
+        *position = position_of(row);
         if (!hub_wants(stream, row->topic))
             continue;
         size_t size;
-        const uint8_t *bytes = event_wire(
-            call->arena, row->seq, row->payload.data, row->payload.len, &size);
+        const uint8_t *bytes = event_wire(call->arena, row, &size);
         TRY(rpc_send_bytes(out, bytes, size));
     }
     return RPC_SUCCESS;
@@ -127,14 +129,14 @@ static rpc_status send_page(struct rpc_call *call, struct rpc_out *out,
 
 static rpc_status send_backlog(struct rpc_call *call, struct rpc_out *out,
                                const struct hub_stream *stream,
-                               int64_t *position)
+                               event_position *position)
 {
     size_t count = BACKLOG_PAGE;
     while (count == BACKLOG_PAGE) {
         EventRow **rows;
         bool is_gap = false;
         TRY(db_many(call->db, &event_read, &count, &rows,
-                    db_text(call->caller.id), db_int(*position),
+                    db_text(call->caller.id), db_int(position->seq),
                     db_int(BACKLOG_PAGE)));
         TRY(send_page(call, out, stream, count, rows, position, &is_gap));
         if (is_gap)
@@ -145,11 +147,11 @@ static rpc_status send_backlog(struct rpc_call *call, struct rpc_out *out,
 
 static rpc_status catch_up(struct rpc_call *call, struct rpc_out *out,
                            const struct hub_stream *stream,
-                           const EventCursorRow *cursor, int64_t *position)
+                           const EventCursorRow *cursor,
+                           event_position *position)
 {
-    bool is_served = *position >= cursor->trimmed_seq &&
-                     *position <= cursor->last_seq &&
-                     cursor->last_seq - *position <= BACKLOG_MAX;
+    bool is_served = position_is_in(*position, cursor) &&
+                     cursor->last_seq - position->seq <= BACKLOG_MAX;
     return is_served ? send_backlog(call, out, stream, position)
                      : skip_to_end(call, out, position);
 }
@@ -157,15 +159,14 @@ static rpc_status catch_up(struct rpc_call *call, struct rpc_out *out,
 /* Everything before the stream is live. */
 static rpc_status begin(struct rpc_call *call, const SubscribeRequest *req,
                         struct rpc_out *out, const struct hub_stream *stream,
-                        int64_t *position)
+                        event_position *position)
 {
     EventCursorRow cursor;
     TRY(read_cursor(call, &cursor));
-    TRY(send_connected(call, out, cursor.last_seq));
-
-    *position = cursor.last_seq;
+    *position = position_of_end(&cursor);
+    TRY(send_connected(call, out, *position));
     if (req->_resume_after_case == SUBSCRIBE_REQUEST_RESUME_AFTER_CASE) {
-        *position = req->resume_after;
+        *position = (event_position){req->resume_after, req->resume_mark};
         TRY(catch_up(call, out, stream, &cursor, position));
     }
     return send_caught_up(out, *position);
@@ -176,7 +177,7 @@ rpc_status event_subscribe(struct rpc_call *call, const SubscribeRequest *req,
 {
     struct hub_stream *stream;
     TRY(hub_add(call, topics_of(req), &stream));
-    int64_t position;
+    event_position position;
     TRY(begin(call, req, out, stream, &position));
     hub_go_live(stream, out, position);
     return RPC_SUCCESS;

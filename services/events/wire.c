@@ -8,6 +8,7 @@
 enum {
     TAG_EVENT = 1 << 3 | 2,    /* SubscribeResponse.event, length-delimited */
     TAG_EVENT_ID = 1 << 3 | 0, /* Event.event_id, varint */
+    TAG_MARK = 3 << 3 | 0,     /* Event.mark, varint */
     VARINT_MAX = 10,
 };
 
@@ -20,13 +21,15 @@ static size_t put_varint(uint8_t *bytes, uint64_t value)
     return n;
 }
 
-const uint8_t *event_wire(struct arena *arena, int64_t event_id,
-                          const void *payload, size_t payload_size,
+const uint8_t *event_wire(struct arena *arena, const EventRow *row,
                           size_t *size)
 {
-    uint8_t id[1 + VARINT_MAX] = {TAG_EVENT_ID};
-    size_t id_size = 1 + put_varint(id + 1, (uint64_t)event_id);
+    uint8_t id[2 + 2 * VARINT_MAX] = {TAG_EVENT_ID};
+    size_t id_size = 1 + put_varint(id + 1, (uint64_t)row->seq);
+    id[id_size++] = TAG_MARK;
+    id_size += put_varint(id + id_size, (uint64_t)row->mark);
 
+    size_t payload_size = row->payload.len;
     uint8_t *bytes =
         arena_alloc(arena, 1 + VARINT_MAX + id_size + payload_size);
     size_t n = 0;
@@ -35,7 +38,7 @@ const uint8_t *event_wire(struct arena *arena, int64_t event_id,
     memcpy(bytes + n, id, id_size);
     n += id_size;
     if (payload_size > 0)
-        memcpy(bytes + n, payload, payload_size);
+        memcpy(bytes + n, row->payload.data, payload_size);
     *size = n + payload_size;
     return bytes;
 }
@@ -50,20 +53,22 @@ event_note event_note_of(const Event *event)
     return note;
 }
 
-event_note event_heartbeat(int64_t position)
+event_note event_heartbeat(event_position position)
 {
     Heartbeat heartbeat = HEARTBEAT_INIT;
-    heartbeat.position = position;
+    heartbeat.position = position.seq;
+    heartbeat.mark = position.mark;
     Event event = EVENT_INIT;
     event.payload_case = EVENT_HEARTBEAT_CASE;
     event.heartbeat = &heartbeat;
     return event_note_of(&event);
 }
 
-event_note event_resync(int64_t position)
+event_note event_resync(event_position position)
 {
     ResyncRequired resync = RESYNC_REQUIRED_INIT;
-    resync.position = position;
+    resync.position = position.seq;
+    resync.mark = position.mark;
     Event event = EVENT_INIT;
     event.payload_case = EVENT_RESYNC_REQUIRED_CASE;
     event.resync_required = &resync;

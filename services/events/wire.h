@@ -3,17 +3,17 @@
 
 #include "prbal/v1/event.rpc.h"
 #include "rpc/arena.h"
+#include "services/events/position.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
 /* Events as they travel: encoded SubscribeResponse messages. */
 
-/* From a stored payload (an Event without event_id) and its number, without
+/* From a stored payload (an Event without event_id and mark) and these, without
  * decoding it: protobuf merges fields that stand beside each other.  In the
  * arena. */
-const uint8_t *event_wire(struct arena *arena, int64_t event_id,
-                          const void *payload, size_t payload_size,
+const uint8_t *event_wire(struct arena *arena, const EventRow *row,
                           size_t *size);
 
 /* Small events that the stream itself makes, on the caller's stack. */
@@ -23,8 +23,8 @@ typedef struct {
 } event_note;
 
 event_note event_note_of(const Event *event);
-event_note event_heartbeat(int64_t position);
-event_note event_resync(int64_t position);
+event_note event_heartbeat(event_position position);
+event_note event_resync(event_position position);
 event_note event_end_of_session(const char *session_id);
 
 #endif

@@ -217,6 +217,41 @@ static void events_of_a_transaction_keep_their_order(void **state)
     }
 }
 
+/* Over transactions of one event and of many. */
+static void each_event_is_chained_to_the_one_before_it(void **state)
+{
+    fixture *t = *state;
+    struct work work = {.fn = write_and_roll_back};
+    make_people(t, work.user_ids);
+    run_work(t, &work);
+    work.fn = write_in_order;
+    run_work(t, &work);
+    work.fn = write_and_roll_back;
+    run_work(t, &work);
+    assert_int_equal(work.code, RPC_OK);
+
+    const char *who = work.user_ids[0];
+    assert_int_equal(
+        number(t,
+               "select count(*) from user_event e left join user_event b on "
+               "b.user_id = e.user_id and b.seq = e.seq - 1 where e.user_id = "
+               "'%s' and e.mark > 0 and e.after_mark = coalesce(b.mark, 0)",
+               who),
+        27);
+    assert_int_equal(number(t,
+                            "select count(distinct mark) from user_event "
+                            "where user_id = '%s'",
+                            who),
+                     27);
+    assert_int_equal(
+        number(t,
+               "select count(*) from user_event_cursor join user_event "
+               "using (user_id) where user_id = '%s' and seq = last_seq "
+               "and mark = last_mark",
+               who),
+        1);
+}
+
 /* ---- The wire. */
 
 static void a_stored_event_gets_its_number_on_the_wire(void **state)
@@ -229,17 +264,20 @@ static void a_stored_event_gets_its_number_on_the_wire(void **state)
     Event event = EVENT_INIT;
     event.payload_case = EVENT_BID_UPDATED_CASE;
     event.bid_updated = &updated;
-    size_t payload_size, size;
-    uint8_t *payload = codec_pack(t->arena, &event.base, &payload_size);
+    size_t size;
+    EventRow row = EVENT_ROW_INIT;
+    row.payload.data = codec_pack(t->arena, &event.base, &row.payload.len);
 
     for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
-        const uint8_t *bytes =
-            event_wire(t->arena, ids[i], payload, payload_size, &size);
+        row.seq = ids[i];
+        row.mark = (int32_t)(ids[i] & INT32_MAX);
+        const uint8_t *bytes = event_wire(t->arena, &row, &size);
         struct codec_error error;
         const SubscribeResponse *got = (const SubscribeResponse *)codec_decode(
             t->arena, SUBSCRIBE_RESPONSE_DESCRIPTOR, bytes, size, &error);
         assert_non_null(got);
         assert_int_equal(got->event->event_id, ids[i]);
+        assert_int_equal(got->event->mark, row.mark);
         assert_string_equal(got->event->bid_updated->bid_id, "some bid");
         assert_int_equal(got->event->bid_updated->status, BID_STATUS_ACCEPTED);
     }
@@ -318,5 +356,6 @@ TEST_MAIN("event", TEST(twenty_writers_leave_no_gap),
           TEST(a_transaction_that_is_rolled_back_tells_nobody),
           TEST(events_of_a_transaction_keep_their_order),
           TEST(a_transaction_has_a_limit_of_events),
+          TEST(each_event_is_chained_to_the_one_before_it),
           TEST(a_stored_event_gets_its_number_on_the_wire),
           TEST(only_old_events_are_trimmed), TEST(trimming_waits_for_no_writer))
