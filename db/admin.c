@@ -26,6 +26,12 @@ static bool fail(const char *message, char *error, size_t error_size)
     return false;
 }
 
+/* Notices, such as "schema exists, skipping", are no news to anybody. */
+static void ignore_notice(void *argument, const PGresult *result)
+{
+    (void)argument, (void)result;
+}
+
 struct db_admin *db_admin_open(const char *url, char *error, size_t error_size)
 {
     const char *const names[] = {"dbname", "application_name",
@@ -34,6 +40,7 @@ struct db_admin *db_admin_open(const char *url, char *error, size_t error_size)
     PGconn *link = PQconnectdbParams(names, values, 1);
     if (PQstatus(link) == CONNECTION_OK) {
         PQsetErrorVerbosity(link, PQERRORS_TERSE);
+        PQsetNoticeReceiver(link, ignore_notice, NULL);
         return (struct db_admin *)link;
     }
     fail(PQerrorMessage(link), error, error_size);
@@ -46,16 +53,9 @@ void db_admin_close(struct db_admin *link)
     PQfinish((PGconn *)link);
 }
 
-/* Notices, such as "schema exists, skipping", are no news to anybody. */
-static void ignore_notice(void *argument, const PGresult *result)
-{
-    (void)argument, (void)result;
-}
-
 bool db_admin_run(struct db_admin *link, const char *script, char *error,
                   size_t error_size)
 {
-    PQsetNoticeReceiver((PGconn *)link, ignore_notice, NULL);
     PGresult *result = PQexec((PGconn *)link, script);
     ExecStatusType status = PQresultStatus(result);
     bool good = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK ||

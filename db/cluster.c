@@ -22,6 +22,7 @@ enum {
     HOME_BYTES_MAX = 107 - ((int)sizeof "/.s.PGSQL.5432" - 1),
     FOLDER_BYTES_MAX = HOME_BYTES_MAX - 3, /* "/pg" */
     INITDB_MS = 120 * 1000,
+    TICK_MS = 1000,
     NO_USER = 255,
     PATH_BYTES = 1024,
 };
@@ -230,29 +231,35 @@ bool cluster_locate(struct cluster *c, const char *folder,
 /* --- the cluster ------------------------------------------------------------
  */
 
-static bool make_home(const struct cluster *c, struct cluster_error error)
+bool cluster_make_folder(const struct cluster *c, const char *path,
+                         struct cluster_error error)
 {
-    if (mkdir(c->home, 0700) == 0 &&
-        chown(c->home, c->user.uid, c->user.gid) != 0)
+    if (mkdir(path, 0700) == 0 && chown(path, c->user.uid, c->user.gid) != 0)
         return cluster_fail(error, "The folder %s cannot be given to %s: %s.",
-                            c->home, c->user.name, strerror(errno));
+                            path, c->user.name, strerror(errno));
     struct stat info;
-    if (lstat(c->home, &info) != 0)
-        return cluster_fail(error, "The folder %s cannot be made: %s.", c->home,
+    if (lstat(path, &info) != 0)
+        return cluster_fail(error, "The folder %s cannot be made: %s.", path,
                             strerror(errno));
     if (!S_ISDIR(info.st_mode))
         return cluster_fail(error, "%s is in the way: it is not a folder.",
-                            c->home);
+                            path);
     if (info.st_uid != c->user.uid)
         return cluster_fail(error,
                             "The folder %s belongs to user %d and not to %s, "
                             "as whom PostgreSQL would run.",
-                            c->home, (int)info.st_uid, c->user.name);
-    /* Whoever gets to the socket is the database's superuser. */
+                            path, (int)info.st_uid, c->user.name);
+    /* Whoever gets to the socket is the database's superuser, and whoever reads
+     * a backup has all that the database holds. */
     if ((info.st_mode & 077) != 0)
         return cluster_fail(
-            error, "The folder %s is open to other users: chmod 700.", c->home);
+            error, "The folder %s is open to other users: chmod 700.", path);
     return true;
+}
+
+bool cluster_make_home(const struct cluster *c, struct cluster_error error)
+{
+    return cluster_make_folder(c, c->home, error);
 }
 
 static int remove_entry(const char *path, const struct stat *info, int kind,
@@ -262,77 +269,15 @@ static int remove_entry(const char *path, const struct stat *info, int kind,
     return remove(path);
 }
 
-static void remove_tree(const char *path)
+void cluster_remove_tree(const char *path)
 {
     nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-/* initdb writes beside the final place, which a rename() then takes: a cluster
- * is whole or not there.  Whoever may enter the folder (it is 0700) may be
- * anyone in the database; no other way leads in. */
-static bool init_cluster(const struct cluster *c, bool throw_away,
-                         struct cluster_error error)
-{
-    char fresh[CLUSTER_PATH_BYTES + 8], program[CLUSTER_PATH_BYTES + 16];
-    snprintf(fresh, sizeof fresh, "%s.new", c->data);
-    snprintf(program, sizeof program, "%s/initdb", c->programs);
-    remove_tree(fresh);
-
-    const char *const argv[] = {program,
-                                "--pgdata",
-                                fresh,
-                                "--username=prbal",
-                                "--encoding=UTF8",
-                                "--locale=C.UTF-8",
-                                "--auth-local=trust",
-                                "--auth-host=reject",
-                                "--data-checksums",
-                                throw_away ? "--no-sync" : NULL,
-                                NULL};
-    const struct child_spec spec = {argv, &c->user, c->log,
-                                    .death_signal = SIGKILL};
-    struct child child;
-    int status = -1;
-    if (!child_start(&child, &spec))
-        return cluster_fail(error, "No new process for initdb: %s.",
-                            strerror(errno));
-    if (!child_wait(&child, INITDB_MS, &status)) {
-        child_signal(&child, SIGKILL);
-        child_wait(&child, -1, &status);
-    }
-    if (status != 0 || rename(fresh, c->data) != 0) {
-        char words[256];
-        cluster_last_words(c, words, sizeof words);
-        return cluster_fail(error, "initdb failed in %s: %s (see %s).", c->home,
-                            *words != '\0' ? words : strerror(errno), c->log);
-    }
-    return true;
-}
-
-bool cluster_prepare(struct cluster *c, bool throw_away,
-                     struct cluster_error error)
-{
-    if (!make_home(c, error))
-        return false;
-    struct stat info;
-    if (lstat(c->data, &info) != 0 && errno == ENOENT)
-        return init_cluster(c, throw_away, error);
-    if (data_major(c) == 0)
-        return cluster_fail(error,
-                            "%s is not a PostgreSQL cluster (it has no "
-                            "PG_VERSION): move it away, or choose another data "
-                            "folder with PRBAL_DATA.",
-                            c->data);
-    return true;
-}
-
-/* --- what is going on in it --------------------------------------------------
- */
-
-void cluster_last_words(const struct cluster *c, char *text, size_t size)
+static void last_words(const char *log, char *text, size_t size)
 {
     *text = '\0';
-    FILE *file = fopen(c->log, "re");
+    FILE *file = fopen(log, "re");
     if (file == NULL)
         return;
     char line[1024];
@@ -349,6 +294,103 @@ void cluster_last_words(const struct cluster *c, char *text, size_t size)
             snprintf(text, size, "%.*s", (int)strcspn(words, "\n"), words);
     }
     fclose(file);
+}
+
+bool cluster_run(const struct cluster *c, const struct cluster_program *program,
+                 struct cluster_error error)
+{
+    const char *log = program->log != NULL ? program->log : c->log;
+    const struct child_spec spec = {program->argv, &c->user, log,
+                                    .death_signal = SIGKILL};
+    struct child child;
+    int status = -1;
+    if (!child_start(&child, &spec))
+        return cluster_fail(error, "No new process for %s: %s.", program->what,
+                            strerror(errno));
+    int waited_ms = 0;
+    while (!child_wait(&child, TICK_MS, &status)) {
+        waited_ms += TICK_MS;
+        if (program->tick != NULL)
+            program->tick(program->argument);
+        if (program->timeout_ms >= 0 && waited_ms >= program->timeout_ms)
+            child_signal(&child, SIGKILL);
+    }
+    if (status == 0)
+        return true;
+    char words[256];
+    last_words(log, words, sizeof words);
+    return cluster_fail(error, "%s failed: %s (see %s).", program->what,
+                        *words != '\0' ? words : "it gave no reason", log);
+}
+
+/* initdb writes beside the final place, which a rename() then takes: a cluster
+ * is whole or not there.  Whoever may enter the folder (it is 0700) may be
+ * anyone in the database; no other way leads in. */
+static bool init_cluster(const struct cluster *c, bool throw_away,
+                         struct cluster_error error)
+{
+    char fresh[CLUSTER_PATH_BYTES + 8], program[CLUSTER_PATH_BYTES + 16];
+    snprintf(fresh, sizeof fresh, "%s.new", c->data);
+    snprintf(program, sizeof program, "%s/initdb", c->programs);
+    cluster_remove_tree(fresh);
+
+    const char *const argv[] = {program,
+                                "--pgdata",
+                                fresh,
+                                "--username=prbal",
+                                "--encoding=UTF8",
+                                "--locale=C.UTF-8",
+                                "--auth-local=trust",
+                                "--auth-host=reject",
+                                "--data-checksums",
+                                throw_away ? "--no-sync" : NULL,
+                                NULL};
+    if (!cluster_run(
+            c,
+            &(struct cluster_program){"initdb", argv, .timeout_ms = INITDB_MS},
+            error))
+        return false;
+    if (rename(fresh, c->data) == 0)
+        return true;
+    return cluster_fail(error, "%s cannot be renamed: %s.", fresh,
+                        strerror(errno));
+}
+
+bool cluster_prepare(struct cluster *c, bool throw_away,
+                     struct cluster_error error)
+{
+    if (!cluster_make_home(c, error))
+        return false;
+    struct stat info;
+    if (lstat(c->data, &info) != 0 && errno == ENOENT)
+        return init_cluster(c, throw_away, error);
+    if (data_major(c) == 0)
+        return cluster_fail(error,
+                            "%s is not a PostgreSQL cluster (it has no "
+                            "PG_VERSION): move it away, or choose another data "
+                            "folder with PRBAL_DATA.",
+                            c->data);
+    return true;
+}
+
+/* --- what is going on in it --------------------------------------------------
+ */
+
+bool cluster_log_has(const struct cluster *c, const char *words)
+{
+    char line[1024];
+    bool found = false;
+    FILE *file = fopen(c->log, "re");
+    while (file != NULL && !found && fgets(line, sizeof line, file) != NULL)
+        found = strstr(line, words) != NULL;
+    if (file != NULL)
+        fclose(file);
+    return found;
+}
+
+void cluster_last_words(const struct cluster *c, char *text, size_t size)
+{
+    last_words(c->log, text, size);
 }
 
 /* A postmaster works in its data folder. */

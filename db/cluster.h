@@ -38,6 +38,37 @@ bool cluster_locate(struct cluster *cluster, const char *folder,
 bool cluster_prepare(struct cluster *cluster, bool throw_away,
                      struct cluster_error error);
 
+/* Only the first part of it: <folder>/pg, of the right owner, closed to all
+ * others. */
+bool cluster_make_home(const struct cluster *cluster,
+                       struct cluster_error error);
+
+/* Makes a folder like that, elsewhere; one that is there has to be of that
+ * owner. */
+bool cluster_make_folder(const struct cluster *cluster, const char *path,
+                         struct cluster_error error);
+
+/* Runs one of PostgreSQL's programs, or any other, as the cluster's user.
+ * argv[0] is the path.  `tick`, if not NULL, is called with `argument` each
+ * second.  False with "WHAT failed: WORDS". */
+struct cluster_program {
+    const char *what;
+    const char *const *argv;
+    int timeout_ms;  /* -1 = none */
+    const char *log; /* for its output; NULL = the cluster's */
+    void (*tick)(void *argument);
+    void *argument;
+};
+bool cluster_run(const struct cluster *cluster,
+                 const struct cluster_program *program,
+                 struct cluster_error error);
+
+/* Removes a folder with all that is in it; one that is not there is fine. */
+void cluster_remove_tree(const char *path);
+
+/* Whether the log has a line with these words. */
+bool cluster_log_has(const struct cluster *cluster, const char *words);
+
 /* The last FATAL, PANIC or error line of the log, or "" */
 void cluster_last_words(const struct cluster *cluster, char *text, size_t size);
 

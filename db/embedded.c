@@ -1,5 +1,6 @@
 #include "db/embedded.h"
 
+#include "db/backup.h"
 #include "db/cluster.h"
 #include "rpc/clock.h"
 
@@ -37,6 +38,8 @@ struct embedded {
     int keep; /* the other end, while we lend; -1 = none */
     int64_t started_us;
     bool throw_away;
+    char backup[CLUSTER_PATH_BYTES];            /* "" = none */
+    char archive_command[BACKUP_COMMAND_BYTES]; /* "" = none */
 };
 
 /* --- the child --------------------------------------------------------------
@@ -47,14 +50,61 @@ struct embedded {
  * JIT: it costs more than such statements take.  The log has statements, but
  * neither their parameters nor the rows that break a constraint: those are
  * people's addresses, and hashes of passwords and codes. */
-#define FOR_ALL                                                                \
-    "-c", "listen_addresses=", "-c", "port=5432", "-c", "cluster_name=prbal",  \
-        "-c", "timezone=UTC", "-c", "log_timezone=UTC", "-c", "jit=off", "-c", \
-        "max_parallel_workers_per_gather=0", "-c", "random_page_cost=1.1",     \
-        "-c", "log_line_prefix=%m [%p] ", "-c",                                \
-        "log_min_duration_statement=1000", "-c", "log_parameter_max_length=0", \
-        "-c", "log_error_verbosity=terse", "-c",                               \
-        "unix_socket_permissions=0700"
+static const char *const for_all[] = {
+    "listen_addresses=",
+    "port=5432",
+    "cluster_name=prbal",
+    "timezone=UTC",
+    "log_timezone=UTC",
+    "jit=off",
+    "max_parallel_workers_per_gather=0",
+    "random_page_cost=1.1",
+    "log_line_prefix=%m [%p] ",
+    "log_min_duration_statement=1000",
+    "log_parameter_max_length=0",
+    "log_error_verbosity=terse",
+    "unix_socket_permissions=0700",
+    NULL,
+};
+static const char *const lasting[] = {
+    "max_connections=100",
+    "shared_buffers=256MB",
+    "effective_cache_size=1GB",
+    "maintenance_work_mem=64MB",
+    "max_wal_size=2GB",
+    "wal_compression=on",
+    NULL,
+};
+static const char *const throw_away[] = {
+    "max_connections=200",    "shared_buffers=64MB",  "fsync=off",
+    "synchronous_commit=off", "full_page_writes=off", NULL,
+};
+/* A file that is not full is kept once a minute all the same: what a lost disk
+ * takes with it is at most that. */
+static const char *const archiving[] = {
+    "archive_mode=on",
+    "archive_timeout=60s",
+    NULL,
+};
+
+enum { ARGUMENTS_MAX = 80 };
+
+struct arguments {
+    const char *argv[ARGUMENTS_MAX + 1];
+    size_t count;
+};
+
+static void add_setting(struct arguments *list, const char *setting)
+{
+    list->argv[list->count++] = "-c";
+    list->argv[list->count++] = setting;
+}
+
+static void add_settings(struct arguments *list, const char *const *settings)
+{
+    for (; *settings != NULL; settings++)
+        add_setting(list, *settings);
+}
 
 static bool start_postgres(struct embedded *e)
 {
@@ -62,45 +112,17 @@ static bool start_postgres(struct embedded *e)
     snprintf(program, sizeof program, "%s/postgres", e->cluster.programs);
     snprintf(socket, sizeof socket, "unix_socket_directories=%s",
              e->cluster.home);
-    const char *const lasting[] = {program,
-                                   "-D",
-                                   e->cluster.data,
-                                   "-c",
-                                   socket,
-                                   FOR_ALL,
-                                   "-c",
-                                   "max_connections=100",
-                                   "-c",
-                                   "shared_buffers=256MB",
-                                   "-c",
-                                   "effective_cache_size=1GB",
-                                   "-c",
-                                   "maintenance_work_mem=64MB",
-                                   "-c",
-                                   "max_wal_size=2GB",
-                                   "-c",
-                                   "wal_compression=on",
-                                   NULL};
-    const char *const throw_away[] = {program,
-                                      "-D",
-                                      e->cluster.data,
-                                      "-c",
-                                      socket,
-                                      FOR_ALL,
-                                      "-c",
-                                      "max_connections=200",
-                                      "-c",
-                                      "shared_buffers=64MB",
-                                      "-c",
-                                      "fsync=off",
-                                      "-c",
-                                      "synchronous_commit=off",
-                                      "-c",
-                                      "full_page_writes=off",
-                                      NULL};
+    struct arguments list = {.argv = {program, "-D", e->cluster.data},
+                             .count = 3};
+    add_setting(&list, socket);
+    add_settings(&list, for_all);
+    add_settings(&list, e->throw_away ? throw_away : lasting);
+    if (*e->archive_command != '\0') {
+        add_settings(&list, archiving);
+        add_setting(&list, e->archive_command);
+    }
     /* SIGINT is the fast shutdown: a killed parent leaves a clean cluster. */
-    const struct child_spec spec = {e->throw_away ? throw_away : lasting,
-                                    &e->cluster.user, e->cluster.log,
+    const struct child_spec spec = {list.argv, &e->cluster.user, e->cluster.log,
                                     .death_signal = SIGINT};
     e->started_us = clock_monotonic_us();
     return child_start(&e->child, &spec);
@@ -240,11 +262,18 @@ static bool prepare_database(PGconn *link, const struct cluster *c,
     return good;
 }
 
+/* What fails is told by the statement itself. */
+static void ignore_notice(void *argument, const PGresult *result)
+{
+    (void)argument, (void)result;
+}
+
 static bool ensure_database(struct embedded *e, struct cluster_error error)
 {
     char url[CLUSTER_PATH_BYTES + 64];
     maintenance_url(e, url, sizeof url);
     PGconn *link = PQconnectdb(url);
+    PQsetNoticeReceiver(link, ignore_notice, NULL);
     bool good = prepare_database(link, &e->cluster, error);
     PQfinish(link);
     return good;
@@ -299,10 +328,19 @@ static bool share(struct embedded *e, struct cluster_error error)
                         e->cluster.folder);
 }
 
+static bool prepare_archive(struct embedded *e, struct cluster_error error)
+{
+    if (*e->backup == '\0')
+        return true;
+    backup_archive_command(e->backup, e->archive_command,
+                           sizeof e->archive_command);
+    return backup_prepare(&e->cluster, e->backup, error);
+}
+
 static bool own(struct embedded *e, struct cluster_error error)
 {
     if (!cluster_prepare(&e->cluster, e->throw_away, error) ||
-        !end_orphan(e, error))
+        !end_orphan(e, error) || !prepare_archive(e, error))
         return false;
     rotate_log(&e->cluster);
     if (!start_until_it_answers(e, error))
@@ -347,6 +385,8 @@ static bool start(struct embedded *e, const struct embedded_options *options,
 {
     if (!cluster_locate(&e->cluster, options->folder, error))
         return false;
+    snprintf(e->backup, sizeof e->backup, "%s",
+             options->backup != NULL ? options->backup : "");
     snprintf(e->url, sizeof e->url,
              "host='%s' port=5432 user=prbal dbname=prbal", e->cluster.home);
     if (options->lease != NULL)

@@ -40,6 +40,9 @@ struct embedded_options {
     /* When another process runs the folder's server, use that one: it is not
      * stopped by embedded_stop().  Without it this is an error. */
     bool share;
+    /* The folder of backups that finished WAL is kept in (db/backup.h); NULL or
+     * "" = none.  Of a server that is taken over nothing changes. */
+    const char *backup;
     /* Takes that server over, and these descriptors in any case; NULL = none.
      * One that has died meanwhile is started anew. */
     const struct embedded_lease *lease;

@@ -2,6 +2,7 @@
 #include "services/app.h"
 #include "services/commands/command.h"
 #include "services/commands/database.h"
+#include "services/commands/invariants.h"
 #include "services/commands/review.h"
 
 #include <stdio.h>
@@ -52,11 +53,39 @@ static int check_database(void)
     return 1;
 }
 
+static void tell_invariant(const char *sentence, long long broken)
+{
+    if (broken == 0)
+        printf("ok    data: %s\n", sentence);
+    else
+        printf("FAIL  data: %s: %lld do not\n", sentence, broken);
+}
+
+static int check_data(void)
+{
+    char error[COMMAND_ERROR_BYTES];
+    struct database database;
+    if (!database_open(&database, true, error, sizeof error))
+        return 0; /* check_database() has told */
+    struct db_admin *link = db_admin_open(database.url, error, sizeof error);
+    int broken = link == NULL ? -1
+                              : invariants_check(link, tell_invariant, error,
+                                                 sizeof error);
+    db_admin_close(link);
+    database_close(&database);
+    if (broken < 0)
+        printf("FAIL  data: %s\n", error);
+    return broken < 0 ? 1 : broken;
+}
+
 static int run(const char *const *arguments)
 {
-    if (*arguments != NULL)
+    bool with_data = command_flag(arguments, "--invariants");
+    if (*arguments != NULL && (!with_data || arguments[1] != NULL))
         return command_misused(&command_check, *arguments);
     int failures = check_rules() + check_database();
+    if (with_data)
+        failures += check_data();
     if (failures == 0)
         return COMMAND_DONE;
     return command_fail("%d check%s failed.", failures,
@@ -66,8 +95,11 @@ static int run(const char *const *arguments)
 const struct command command_check = {
     .name = "check",
     .summary = "Checks the settings and reaches the database",
-    .arguments = "",
+    .arguments = "[--invariants]",
     .help = "With PRBAL_ENVIRONMENT=production a weak setting fails the check, "
-            "as it stops\n`prbald serve`; in development it is only told.\n",
+            "as it stops\n`prbald serve`; in development it is only told.\n\n"
+            "  --invariants  also look at all that has to hold in the data, "
+            "such as that no\n"
+            "                provider is booked twice; reads every row\n",
     .run = run,
 };

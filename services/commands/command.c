@@ -10,9 +10,10 @@
 enum { ARGUMENTS_MAX = 64, PAIR_BYTES = 512 };
 
 static const struct command *const commands[] = {
-    &command_serve, &command_migrate, &command_seed,    &command_admin,
-    &command_check, &command_doctor,  &command_config,  &command_psql,
-    &command_top,   &command_upgrade, &command_version, &command_keep,
+    &command_serve,   &command_migrate, &command_seed,   &command_admin,
+    &command_check,   &command_doctor,  &command_config, &command_psql,
+    &command_top,     &command_backup,  &command_drill,  &command_upgrade,
+    &command_version, &command_keep,
 };
 
 /* A command line, sorted: settings as "name=value", the rest as it came. */

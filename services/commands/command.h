@@ -23,7 +23,8 @@ struct command {
 
 extern const struct command command_serve, command_migrate, command_seed,
     command_admin, command_check, command_doctor, command_config, command_psql,
-    command_top, command_upgrade, command_keep, command_version;
+    command_top, command_backup, command_drill, command_upgrade, command_keep,
+    command_version;
 
 /* Everything main() does. */
 int command_main(int argc, char **argv);

@@ -48,6 +48,7 @@ bool database_open(struct database *database, bool share, char *error,
     if (*database->url != '\0')
         return open_url(database, error, error_size);
     const struct embedded_options options = {.folder = app_data_folder(),
+                                             .backup = app_config()->backup,
                                              .share = share};
     return open_private(database, &options, error, error_size);
 }
@@ -58,6 +59,7 @@ bool database_take_over(struct database *database,
 {
     *database = (struct database){0};
     const struct embedded_options options = {.folder = app_data_folder(),
+                                             .backup = app_config()->backup,
                                              .lease = lease};
     return open_private(database, &options, error, error_size);
 }

@@ -127,6 +127,24 @@ static void look_at_disk(struct diagnosis *d)
     good(d, mib >= DISK_GOOD_MIB, "data folder: %s, %lu MiB free", folder, mib);
 }
 
+/* What was not archived is not in a restore. */
+static void look_at_archive(struct diagnosis *d, struct db_admin *link)
+{
+    char text[128] = "", error[256];
+    if (*app_config()->backup == '\0') {
+        good(d, false, "backup: none; PRBAL_BACKUP names a folder for it");
+        return;
+    }
+    db_admin_text(link,
+                  "select format('last archived %s, %s failed%s', "
+                  "coalesce(to_char(last_archived_time, 'YYYY-MM-DD HH24:MI'), "
+                  "'never'), failed_count, case when last_failed_time > "
+                  "coalesce(last_archived_time, '-infinity') then '; the last "
+                  "try FAILED' end) from pg_stat_archiver",
+                  NULL, text, sizeof text, error, sizeof error);
+    good(d, strstr(text, "FAILED") == NULL, "backup: %s", text);
+}
+
 static void look_at_link(struct diagnosis *d, struct db_admin *link)
 {
     char text[256] = "", error[COMMAND_ERROR_BYTES];
@@ -148,6 +166,7 @@ static void look_at_link(struct diagnosis *d, struct db_admin *link)
                   "select pg_size_pretty(pg_database_size(current_database()))",
                   NULL, text, sizeof text, error, sizeof error);
     good(d, true, "database: %s", text);
+    look_at_archive(d, link);
 }
 
 static void look_at_database(struct diagnosis *d)
