@@ -2,6 +2,7 @@
 
 #include "services/app.h"
 #include "services/auth/otp.sql.h"
+#include "services/auth/otp_budget.h"
 #include "services/keys.h"
 #include "services/mail/letters.h"
 #include "services/uuid.h"
@@ -41,22 +42,6 @@ static void hash_code(struct arena *arena, const char *challenge_id,
     OPENSSL_cleanse(key, sizeof key);
 }
 
-static rpc_status check_budget(struct db *tx, const char *email)
-{
-    const struct app_config *config = app_config();
-    OtpBudgetRow *budget;
-    TRY(db_exec(tx, &otp_lock, NULL, db_text(email)));
-    TRY(db_one(tx, &otp_budget, &budget, db_text(email),
-               db_double((double)config->otp_resend_ms / 1000),
-               db_int(config->otp_per_hour)));
-    if (budget->wait_ms > 0)
-        return rpc_fail_retry(db_call(tx), RPC_RESOURCE_EXHAUSTED,
-                              budget->wait_ms,
-                              "a code was sent to this address already; wait "
-                              "before you ask for another");
-    return RPC_SUCCESS;
-}
-
 static void mail_code(struct db *tx, OtpPurpose purpose, const char *email,
                       const Account *account, const char *code)
 {
@@ -69,7 +54,7 @@ static void mail_code(struct db *tx, OtpPurpose purpose, const char *email,
 rpc_status otp_send(struct db *tx, OtpPurpose purpose, const char *email,
                     const Account *account, OtpSentRow **sent)
 {
-    TRY(check_budget(tx, email));
+    TRY(otp_budget_spend(tx, email, account != NULL));
     TRY(db_exec(tx, &otp_supersede, NULL, db_text(email),
                 db_enum(OTP_PURPOSE_DESCRIPTOR, purpose)));
 

@@ -15,8 +15,7 @@
 
 /* Makes a code in `tx` and mails it when `tx` is committed.  `account` NULL: no
  * such account, and nothing is mailed, but all else is as if.
- * RESOURCE_EXHAUSTED within otp_resend of the last one, or after otp_per_hour
- * of them.  Suspends. */
+ * RESOURCE_EXHAUSTED when a budget is used up (otp_budget.h).  Suspends. */
 rpc_status otp_send(struct db *tx, OtpPurpose purpose, const char *email,
                     const Account *account, OtpSentRow **sent);
 
