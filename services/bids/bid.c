@@ -139,15 +139,17 @@ rpc_status bid_get_bid(struct rpc_call *call, const GetBidRequest *req,
                    db_text(res->bid->service_id));
 }
 
-/* Why a compare-and-set on the caller's own bid found nothing to change. */
-static rpc_status wrong_state(struct rpc_call *call, const char *bid_id,
-                              const char *verb)
+/* Why there was nothing to update. */
+static rpc_status why_not(struct rpc_call *call, const char *bid_id)
 {
     Bid *bid;
     TRY(db_one(call->db, &bid_by_id, &bid, db_text(bid_id),
                db_text(call->caller.id), db_bool(caller_is_admin(call))));
+    if (strcmp(bid->provider->user_id, call->caller.id) != 0)
+        return rpc_fail_reason(call, RPC_PERMISSION_DENIED, "NOT_THE_PROVIDER",
+                               "only the provider of a bid can update it");
     return rpc_fail_reason(call, RPC_FAILED_PRECONDITION, "WRONG_STATE",
-                           "cannot %s a bid that is %s", verb,
+                           "cannot update a bid that is %s",
                            enum_name(BID_STATUS_DESCRIPTOR, bid->status));
 }
 
@@ -192,7 +194,7 @@ rpc_status bid_update_bid(struct rpc_call *call, const UpdateBidRequest *req,
                 db_text(call->caller.id)));
     if (bid == NULL) {
         db_rollback(tx);
-        return wrong_state(call, req->bid_id, "update");
+        return why_not(call, req->bid_id);
     }
     Bid after = *bid;
     patch_apply(patch, &after.base);

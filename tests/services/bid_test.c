@@ -305,6 +305,24 @@ static void terms_that_a_bid_needs_cannot_be_emptied(void **state)
     }
 }
 
+static void only_the_provider_updates_a_bid(void **state)
+{
+    fixture *t = *state;
+    struct person seeker = person(t, USER_TYPE_BOTH);
+    struct person provider = person(t, USER_TYPE_PROVIDER);
+    struct person admin = person(t, USER_TYPE_ADMIN);
+    const char *service = needed_service(t, &seeker, "Oil a gate");
+    UpdateBidRequest req = UPDATE_BID_REQUEST_INIT;
+    req.bid_id = bid_on(t, &provider, service, 30000)->bid_id;
+    req.message = "For nothing.";
+    req._message_case = UPDATE_BID_REQUEST_MESSAGE_CASE;
+    assert_reason(call_as(t, &seeker, BIDS "UpdateBid", &req),
+                  RPC_PERMISSION_DENIED, "NOT_THE_PROVIDER");
+    assert_reason(call_as(t, &admin, BIDS "UpdateBid", &req),
+                  RPC_PERMISSION_DENIED, "NOT_THE_PROVIDER");
+    assert_ok(call_as(t, &provider, BIDS "UpdateBid", &req));
+}
+
 /* A start is not dropped in silence. */
 static void a_bid_comes_with_its_service(void **state)
 {
@@ -498,6 +516,7 @@ TEST_MAIN("bid", TEST(a_bid_reaches_the_seeker),
           TEST(work_of_a_suspended_seeker_takes_no_bids),
           TEST(malformed_bids_name_the_field), TEST(only_providers_bid),
           TEST(an_update_keeps_the_old_terms),
+          TEST(only_the_provider_updates_a_bid),
           TEST(an_update_that_changes_nothing_leaves_no_revision),
           TEST(terms_that_a_bid_needs_cannot_be_emptied),
           TEST(a_bid_comes_with_its_service),
