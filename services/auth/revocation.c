@@ -15,11 +15,11 @@
 #include <string.h>
 
 enum {
-    POLL_MS = 1000,
+    POLL_MS = 500, /* with a slow answer, still within the promised second */
     PAGE_ROWS = 1000,
     LISTENERS_MAX = 8,
     ID_BYTES = 37,
-    SWEEP_POLLS = 600, /* every ten minutes */
+    SWEEP_POLLS = 1200, /* every ten minutes */
 };
 /* One hour more than the longest life of an access token. */
 #define REMEMBER_US (25 * 3600 * INT64_C(1000000))

@@ -6,8 +6,8 @@
 /* Sessions that ended before their access tokens did, and accounts that were
  * closed, as each loop of each process knows them.
  *
- *   update session/account -> trigger -> table `revocation` -> each loop, by a
- *   poll a second;  a handler of this process also tells the loops at once
+ *   update session/account -> trigger -> table `revocation` -> each loop, by
+ *   two polls a second;  a handler of this process also tells the loops at once
  *
  * While PostgreSQL cannot be reached nothing new is learnt; tokens then live
  * until they expire. */
