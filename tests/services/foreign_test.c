@@ -66,9 +66,8 @@ static const struct row {
     {"ChatService/ListRooms", "{'serviceId':'@'}", SERVICE, RPC_OK},
     {"ChatService/SendMessage", "{'roomId':'@','content':'Hi'}", ROOM,
      RPC_NOT_FOUND},
-    {"ChatService/SendMessage",
-     "{'roomId':'#','content':'Hi','replyToId':'@'}", MESSAGE,
-     RPC_FAILED_PRECONDITION},
+    {"ChatService/SendMessage", "{'roomId':'#','content':'Hi','replyToId':'@'}",
+     MESSAGE, RPC_FAILED_PRECONDITION},
     {"ChatService/ListMessages", "{'roomId':'@'}", ROOM, RPC_NOT_FOUND},
     {"ChatService/MarkRoomRead", "{'roomId':'@'}", ROOM, RPC_NOT_FOUND},
     {"ChatService/MarkRoomRead", "{'roomId':'#','upToMessageId':'@'}", MESSAGE,
@@ -260,7 +259,8 @@ static bool is_same(fixture *t, struct rpc_reply a, struct rpc_reply b)
     if (a.details_size > 0 && memcmp(a.details, b.details, a.details_size) != 0)
         return false;
     return (a.message == NULL) == (b.message == NULL) &&
-           (a.message == NULL || codec_is_equal(t->arena, a.message, b.message));
+           (a.message == NULL ||
+            codec_is_equal(t->arena, a.message, b.message));
 }
 
 static void try_row(fixture *t, const struct json_types *types,
