@@ -233,7 +233,8 @@ static rpc_status check_method_limit(struct call_state *state)
 {
     struct rpc_call *call = &state->call;
     const struct rpc_method *method = call->method;
-    if (method->limit_per_minute == 0)
+    if (method->limit_per_minute == 0 ||
+        call->server->options.without_method_limits)
         return RPC_SUCCESS;
     uint32_t burst = method->limit_burst != 0 ? method->limit_burst
                                               : method->limit_per_minute;

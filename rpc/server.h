@@ -111,6 +111,7 @@ struct rpc_server_options {
      * Here 0 means none. */
     uint32_t signed_in_per_hour;
     uint32_t anonymous_per_hour; /* by address */
+    bool without_method_limits;  /* those of single methods do not hold */
 
     /* Roles in words for "only ... may do this", by bit number, 32 of them,
      * NULL where there is none; NULL altogether gives a sentence without names.

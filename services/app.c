@@ -148,6 +148,7 @@ struct rpc_server_options app_server_options(struct app *app)
         .drain_notice_ms = (uint32_t)config->drain_notice_ms,
         .signed_in_per_hour = hourly("rate_signed_in", config->rate_signed_in),
         .anonymous_per_hour = hourly("rate_anonymous", config->rate_anonymous),
+        .without_method_limits = !config->rate_methods,
         .role_names = role_names,
     };
     app_limits(app_config_table(), &options);

@@ -145,6 +145,15 @@ static bool contacts_are_verified(char *error, size_t error_size)
     return true;
 }
 
+static bool methods_are_limited(char *error, size_t error_size)
+{
+    if (!app_config()->rate_methods)
+        return fail(error, error_size,
+                    "PRBAL_RATE_METHODS is false: nothing slows down who "
+                    "guesses or floods.");
+    return true;
+}
+
 const struct review_rule review_rules[] = {
     {"certificate", certificate_is_given},
     {"key file", key_is_private},
@@ -156,6 +165,7 @@ const struct review_rule review_rules[] = {
     {"database link", database_is_encrypted},
     {"user", user_is_not_root},
     {"contacts", contacts_are_verified},
+    {"method limits", methods_are_limited},
     {"services", services_show_certificates},
     {NULL, NULL},
 };

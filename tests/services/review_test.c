@@ -44,6 +44,8 @@ static void each_weak_setting_is_named_by_its_rule(void **state)
          "host=db.example", "without sslmode=verify-full"},
         {"contacts", "require_verified_contact", "true", "false",
          "PRBAL_REQUIRE_VERIFIED_CONTACT is false"},
+        {"method limits", "rate_methods", "true", "false",
+         "PRBAL_RATE_METHODS is false"},
     };
     set("tls_key", "/etc/key.pem");
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
