@@ -6,7 +6,11 @@ require (
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20250707201910-8d1bb00bc6a7
 	google.golang.org/grpc v1.75.1
 	google.golang.org/protobuf v1.36.10
+	prbal.test/api v0.0.0
 )
+
+// Made from proto/ by scripts/go-stubs.
+replace prbal.test/api => ../api
 
 require (
 	golang.org/x/net v0.41.0 // indirect

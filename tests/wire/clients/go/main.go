@@ -17,7 +17,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/emptypb"
 
-	pb "prbal.test/clients/gen/prbal/v1"
+	pb "prbal.test/api/prbal/v1"
 )
 
 const patience = 20 * time.Second
