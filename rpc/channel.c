@@ -101,6 +101,7 @@ static struct rpc_channel *allocate(struct loop *loop,
     channel->retry_tokens = RETRY_TOKENS_MAX;
     channel->options = *options;
     loop_timer_init(&channel->crowded, on_crowded);
+    loop_timer_init(&channel->backoff, channel_dial_backoff_over);
     fill_defaults(&channel->options);
     return channel;
 }

@@ -39,7 +39,7 @@ static int64_t backoff_ms(const struct rpc_channel *channel)
     return jittered_ms(ms);
 }
 
-static void on_backoff_over(struct loop_timer *timer)
+void channel_dial_backoff_over(struct loop_timer *timer)
 {
     struct rpc_channel *channel =
         (struct rpc_channel *)((char *)timer -
@@ -52,7 +52,6 @@ static void back_off(struct rpc_channel *channel)
 {
     channel->failures++;
     channel->is_backing_off = true;
-    loop_timer_init(&channel->backoff, on_backoff_over);
     loop_timer_start(channel->loop, &channel->backoff, backoff_ms(channel));
 }
 

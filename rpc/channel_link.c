@@ -71,7 +71,6 @@ void channel_link_close(struct channel_link *link, const char *reason)
     link->stage = CHANNEL_LINK_CLOSED;
     loop_timer_stop(&link->timer);
     unlink_link(link);
-    channel_h2_close(link, reason);
     uv_close((uv_handle_t *)&link->poll, on_poll_closed);
     if (was_ready) {
         metrics_add(channel_counters()->connections, -1);
@@ -79,6 +78,7 @@ void channel_link_close(struct channel_link *link, const char *reason)
     } else {
         channel_dial_failed(channel, link->peer, reason);
     }
+    channel_h2_close(link, reason);
     /* At last: `reason` may be a text of its TLS. */
     socket_close(&link->socket, link->shared->pool);
 }

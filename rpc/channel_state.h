@@ -380,6 +380,8 @@ void channel_note_result(struct rpc_channel *channel, rpc_code code);
 /* Connects, unless it does already or has to wait. */
 void channel_dial(struct rpc_channel *channel);
 void channel_dial_stop(struct rpc_channel *channel);
+/* Of channel->backoff. */
+void channel_dial_backoff_over(struct loop_timer *timer);
 /* From the connection that is being made. */
 void channel_dial_done(struct channel_link *link);
 void channel_dial_failed(struct rpc_channel *channel, const char *peer,
@@ -387,7 +389,8 @@ void channel_dial_failed(struct rpc_channel *channel, const char *peer,
 /* Only remembers why an address did not serve. */
 void channel_dial_note(struct rpc_channel *channel, const char *peer,
                        const char *reason);
-/* An established connection has ended. */
+/* An established connection has ended.  Before its streams look for another
+ * one: they find the channel backing off if it must. */
 void channel_dial_lost(struct rpc_channel *channel,
                        const struct channel_link *link, const char *reason);
 
