@@ -54,6 +54,7 @@ static inline fixture *operator_start(struct rpc_server_options options)
     assert_int_equal(rpc_server_start(t->server).code, RPC_OK);
     t->client =
         client_open((struct client_options){.unix_path = operator_path});
+    client_ping(t->client); /* it is there before any other */
     return t;
 }
 
