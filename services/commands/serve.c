@@ -510,12 +510,12 @@ static void finish(struct serving *s)
     log_close();
 }
 
+/* Before the predecessor goes, systemd knows its main process. */
 static void tell_ready(struct serving *s)
 {
     char text[64];
     snprintf(text, sizeof text, "READY=1\nMAINPID=%d", (int)getpid());
     systemd_notify(text);
-    say_what_to_try(s);
     if (s->predecessor < 0)
         return;
     handover_ready(s->predecessor);
@@ -543,6 +543,7 @@ static int serve_until_the_end(struct serving *s, void (*ready)(void))
     if (is_up(s)) {
         tell_ready(s);
         offer_place(s);
+        say_what_to_try(s); /* of which an upgrade may be a part */
         ready();
         supervise(s);
     }

@@ -125,7 +125,7 @@ field() {
 # The code mailed to an address, a moment after the call has answered.
 mailed_code() { # EMAIL
     local mail
-    for _ in $(seq 50); do
+    for _ in $(seq 300); do
         mail=$(grep -l "^To: .*$1" "$PRBAL_DATA"/outbox/*.eml 2>/dev/null | sort | tail -1)
         [ -z "$mail" ] || break
         sleep 0.1
@@ -153,7 +153,7 @@ suite() { # NAME HELD COUNT [REMARK]
 }
 
 await() { # FILE PATTERN
-    for _ in $(seq 150); do
+    for _ in $(seq 600); do
         ! grep -q -- "$2" "$1" || return 0
         sleep 0.1
     done
