@@ -41,7 +41,7 @@ foreach(test ${rpc_tests})
 endforeach()
 # A database for a test program, and tasks on a loop over it.
 add_library(dbkit STATIC EXCLUDE_FROM_ALL
-  tests/testkit/dbkit.c tests/testkit/scratch.c)
+  tests/testkit/dbkit.c tests/testkit/scratch.c tests/testkit/standby.c)
 target_link_libraries(dbkit PRIVATE prbal_warnings PUBLIC db prbal_test_sql)
 foreach(test ${db_tests})
   prbal_test(${test} db dbkit)
@@ -135,6 +135,8 @@ target_link_libraries(conformanceclient PRIVATE test_api prbal_warnings)
 # Figures: `ninja read_bench` in a release build.
 add_executable(read_bench EXCLUDE_FROM_ALL tests/bench/read_bench.c)
 target_link_libraries(read_bench PRIVATE dbkit prbal_warnings)
+add_executable(write_bench EXCLUDE_FROM_ALL tests/bench/write_bench.c)
+target_link_libraries(write_bench PRIVATE dbkit prbal_warnings)
 add_executable(upload_bench EXCLUDE_FROM_ALL tests/bench/upload_bench.c)
 target_link_libraries(upload_bench PRIVATE test_api wire_client prbal_warnings
   PkgConfig::cmocka)

@@ -18,6 +18,34 @@ struct rpc_call *db_call(const struct db *db)
     return db->call;
 }
 
+/* ---------------------------------------------------------------- positions
+ */
+
+bool db_wants_position(const struct db *db)
+{
+    return db->call->method != NULL;
+}
+
+void db_note_position(struct db *db, const struct position *position)
+{
+    struct db *first = db->call->db;
+    if (first == NULL || position_compare(position, &first->wrote) <= 0)
+        return;
+    first->wrote = *position;
+    first->is_told = false;
+}
+
+bool db_read_after(struct rpc_call *call, char token[DB_READ_AFTER_BYTES])
+{
+    struct db *db = call->db;
+    if (db == NULL || db->is_told || !position_is_known(&db->wrote))
+        return false;
+    position_write(&db->wrote, token);
+    return db->is_told = true;
+}
+
+/* -------------------------------------------------------------------- rows */
+
 /* "UserSummary" is called "user summary". */
 static const char *spoken_name(struct arena *arena, const char *type)
 {

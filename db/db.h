@@ -162,6 +162,14 @@ void *db_before_commit_argument(const struct db *tx,
                                 rpc_status (*fn)(struct db *tx,
                                                  void *argument));
 
+/* What the call has committed so far, as a token: whoever reads with it, by
+ * whatever node or replica, sees that and all that was committed before.  False
+ * when there is nothing to tell, or nothing new since this was last asked.
+ * Tokens are ordered as texts: of two, the greater one is the later.  Does not
+ * suspend. */
+enum { DB_READ_AFTER_BYTES = 40 };
+bool db_read_after(struct rpc_call *call, char token[DB_READ_AFTER_BYTES]);
+
 bool db_is_transaction(const struct db *db); /* does not suspend */
 struct rpc_call *db_call(const struct db *db);
 

@@ -2,6 +2,7 @@
  *
  *   describe (once per query and loop) -> encode -> run -> what came back?
  *
+ *   anything failed on a replica         again, by the primary
  *   skipped by a neighbour's error       again, alone
  *   plan or prepared statement is stale  describe and run again
  *   lane lost patience                   again, on a leased link
@@ -18,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ATTEMPTS_MAX = 4, PATIENT_LANE_US = 20000 };
+enum { ATTEMPTS_MAX = 5, PATIENT_LANE_US = 20000 };
 
 static struct lane *read_lane(struct db_pool *pool)
 {
@@ -60,7 +61,8 @@ static bool worth_again(const struct statement *s)
            s->outcome == STATEMENT_UNSENT;
 }
 
-static rpc_status describe(struct db *db, const struct db_query *query)
+static rpc_status describe(struct db *db, struct lane *lane,
+                           const struct db_query *query)
 {
     if (query->param_count == 0 ||
         pool_description(db->pool, query)->oids != NULL)
@@ -69,7 +71,7 @@ static rpc_status describe(struct db *db, const struct db_query *query)
         struct statement *s =
             statement_create(db->call, STATEMENT_DESCRIBE, query);
         s->alone = i > 0;
-        TRY(lane_run(read_lane(db->pool), s));
+        TRY(lane_run(lane != NULL ? lane : read_lane(db->pool), s));
         if (worth_again(s)) {
             statement_destroy(s);
             continue;
@@ -91,10 +93,11 @@ struct execution {
     const struct db_query *query;
     const db_arg *args;
     size_t count;
-    bool alone;   /* a neighbour's error has skipped it */
-    bool patient; /* the lane's patience has ended */
-    int lost;     /* how often its link was */
-    int stale;    /* how often its prepared statement was */
+    struct replica *replica; /* that it runs on; NULL = the primary */
+    bool alone;              /* a neighbour's error has skipped it */
+    bool patient;            /* the lane's patience has ended */
+    int lost;                /* how often its link was */
+    int stale;               /* how often its prepared statement was */
 };
 
 static bool state_is(const struct statement *s, const char *state)
@@ -148,20 +151,36 @@ static rpc_status run_once(struct execution *e, struct statement **statement)
 {
     struct params params;
     struct db *db = e->db;
-    TRY(describe(db, e->query));
+    struct lane *replica = e->replica != NULL ? &e->replica->lane : NULL;
+    TRY(describe(db, replica, e->query));
     const uint32_t *oids = parameter_types(db, e->query);
     TRY(args_encode(db->call, e->query, oids, e->args, e->count, &params));
     struct statement *s = statement_create(db->call, STATEMENT_RUN, e->query);
     s->params = &params;
     s->oids = oids;
     s->alone = e->alone;
+    s->wants_position =
+        db->tx == NULL && !e->query->reads && db_wants_position(db);
     *statement = s;
     db->pool->statements++;
     if (db->tx != NULL)
         return transaction_run(db, s);
     if (e->patient)
         return run_leased(db, s);
+    if (replica != NULL)
+        return lane_run(replica, s);
     return lane_run(lane_for(db->pool, e->query), s);
+}
+
+/* Whatever goes wrong there, the primary may know better; a call that has ended
+ * has nothing to run again. */
+static bool leave_replica(struct execution *e)
+{
+    if (e->replica == NULL || rpc_alive(e->db->call).code != RPC_OK)
+        return false;
+    e->replica = NULL;
+    replica_leave(e->db);
+    return true;
 }
 
 static rpc_status unknown_outcome(struct rpc_call *call)
@@ -208,6 +227,9 @@ static bool after_error(struct execution *e, const struct statement *s,
 static bool again(struct execution *e, const struct statement *s,
                   rpc_status *status)
 {
+    bool failed = s->outcome != STATEMENT_ANSWERED || statement_failed(s);
+    if (failed && leave_replica(e))
+        return true;
     switch (s->outcome) {
     case STATEMENT_SKIPPED:
         return e->alone = true;
@@ -233,14 +255,19 @@ rpc_status execute(struct db *db, const struct db_query *query,
 {
     struct execution e = {
         .db = db, .query = query, .args = args, .count = count};
+    e.replica = replica_for(db, query);
     rpc_status status = RPC_SUCCESS;
     bool more = true;
     int64_t start_us = clock_monotonic_us();
     for (int i = 0; i < ATTEMPTS_MAX && more; i++) {
         struct statement *s;
-        TRY(run_once(&e, &s));
+        rpc_status ran = run_once(&e, &s);
+        if (ran.code != RPC_OK && leave_replica(&e))
+            continue;
+        TRY(ran);
         more = again(&e, s, &status);
         if (!more && status.code == RPC_OK) {
+            db_note_position(db, &s->position);
             *result = s->result;
             s->result = NULL;
         }

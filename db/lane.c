@@ -14,7 +14,10 @@ static void on_changed(struct link *link)
     struct lane *lane = link_owner(link);
     switch (link_state_of(link)) {
     case LINK_UP:
-        pool_hurry(lane->pool);
+        if (lane->url == NULL)
+            pool_hurry(lane->pool);
+        if (lane->up != NULL)
+            lane->up(lane);
         lane_flush(lane);
         return;
     case LINK_CONNECTING: /* was lost, and is tried at once: what waits, waits
@@ -25,17 +28,28 @@ static void on_changed(struct link *link)
     }
 }
 
-void lane_init(struct lane *lane, struct db_pool *pool, bool shares)
+static void on_finished(struct link *link, struct statement *s,
+                        statement_outcome outcome)
+{
+    struct lane *lane = link_owner(link);
+    if (lane->finished != NULL)
+        lane->finished(lane, s, outcome);
+    else
+        statement_finish(s, outcome);
+}
+
+void lane_init(struct lane *lane, struct db_pool *pool)
 {
     lane->pool = pool;
-    lane->shares = shares;
     statement_list_init(&lane->queue);
     lane->link = pool_link(
         pool, (struct link_options){
+                  .url = lane->url,
                   .settings = pool->lane_settings,
                   .answer_ms = pool->lane_statement_ms + POOL_ANSWER_GRACE_MS,
                   .keeps = true,
                   .changed = on_changed,
+                  .finished = on_finished,
                   .owner = lane,
               });
 }
@@ -63,6 +77,9 @@ void lane_flush(struct lane *lane)
             link_sync(lane->link);
         link_send(lane->link, s);
         if (alone)
+            link_sync(lane->link);
+        bool asks = s->wants_position && link_send_position(lane->link, s);
+        if (alone && asks)
             link_sync(lane->link);
         open = !alone;
     }

@@ -19,7 +19,13 @@
 struct lane {
     struct db_pool *pool;
     struct link *link;
-    bool shares; /* a read lane */
+    bool shares;     /* a read lane */
+    const char *url; /* where it leads; NULL = to the primary */
+    /* Come up; a statement of its link is done, in place of
+     * statement_finish().  May be NULL. */
+    void (*up)(struct lane *lane);
+    void (*finished)(struct lane *lane, struct statement *s,
+                     statement_outcome outcome);
     struct statement_list queue;
 };
 
@@ -29,7 +35,8 @@ enum {
     LANE_LOCK_MS = 100,
 };
 
-void lane_init(struct lane *lane, struct db_pool *pool, bool shares);
+/* What is filled in stays: shares, url, up, finished. */
+void lane_init(struct lane *lane, struct db_pool *pool);
 void lane_finish(struct lane *lane);
 
 /* Suspends until the statement is done.  After RPC_OK it is the caller's to

@@ -327,7 +327,13 @@ static bool send_now(struct lease *lease, struct statement *s)
         return false;
     }
     link_send(lease->link, s);
-    link_sync(lease->link);
+    /* COMMIT has committed when it is answered, another one at its sync. */
+    bool is_over = s->kind == STATEMENT_COMMAND;
+    if (!is_over)
+        link_sync(lease->link);
+    bool asks = s->wants_position && link_send_position(lease->link, s);
+    if (is_over || asks)
+        link_sync(lease->link);
     return true;
 }
 

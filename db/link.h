@@ -56,6 +56,10 @@ const char *link_error(const struct link *link);
 void link_send(struct link *link, struct statement *statement);
 void link_sync(struct link *link);
 
+/* Behind a statement that wants_position: asks for it, for another link_sync()
+ * to let it leave.  False when the server is known not to tell. */
+bool link_send_position(struct link *link, struct statement *statement);
+
 /* Statements that were sent and are not done. */
 size_t link_in_flight(const struct link *link);
 

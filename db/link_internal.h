@@ -13,12 +13,15 @@ typedef enum {
     STEP_PREPARE,
     STEP_DESCRIBE,
     STEP_RUN,
+    STEP_PREPARE_POSITION,
+    STEP_POSITION,
     STEP_SYNC,
 } step_kind;
 
 struct step {
     step_kind kind;
-    struct statement *statement; /* NULL for a sync */
+    /* NULL for a sync, and when nobody waits for a position any more. */
+    struct statement *statement;
 };
 
 struct link {
@@ -43,6 +46,10 @@ struct link {
     int *prepared; /* by query id: the number of its prepared statement, or 0 */
     size_t prepared_size;
     int prepared_count;
+
+    uint64_t cluster;        /* that it leads to; 0 = not asked yet */
+    bool knows_position;     /* the statement that asks for it is prepared */
+    bool is_position_denied; /* the server does not tell */
 };
 
 /* Waits for these of libuv's events. */

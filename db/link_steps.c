@@ -3,13 +3,20 @@
  * Each message pair that libpq will answer is a step in a ring:
  *
  *   begin | prepare | describe | run | command   ... results ..., NULL
+ *   position                                     the same, of the link's own
  *   sync                                         PGRES_PIPELINE_SYNC
  *
  * An error makes everything up to the next sync PGRES_PIPELINE_ABORTED.  In
  * the extended protocol a statement outside a transaction is committed by the
  * sync and not before, so that a write is done only when its sync is; a
- * deferred constraint fails there. */
+ * deferred constraint fails there.
+ *
+ * A position is asked for behind a commit: the statement is handed back when it
+ * is told, or when it turns out that it will not be.  It changes nothing about
+ * how the statement ended. */
 #include "db/link_internal.h"
+
+#include "rpc/log.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -36,8 +43,20 @@ static void push_step(struct link *link, step_kind kind, struct statement *s)
     }
     size_t at = (link->ring_start + link->ring_count++) % link->ring_size;
     link->ring[at] = (struct step){kind, s};
-    if (s != NULL)
+    if (s != NULL && kind != STEP_POSITION)
         s->steps++;
+}
+
+/* The statement is over before its position was told. */
+static void forget_position(struct link *link, struct statement *s)
+{
+    for (size_t i = 0; s->awaits_position && i < link->ring_count; i++) {
+        struct step *step =
+            &link->ring[(link->ring_start + i) % link->ring_size];
+        if (step->kind == STEP_POSITION && step->statement == s)
+            step->statement = NULL;
+    }
+    s->awaits_position = false;
 }
 
 static struct step pop_step(struct link *link)
@@ -53,6 +72,7 @@ static struct step pop_step(struct link *link)
 static void finish_statement(struct link *link, struct statement *s,
                              statement_outcome outcome)
 {
+    forget_position(link, s);
     link->in_flight--;
     if (link->options.finished != NULL)
         link->options.finished(link, s, outcome);
@@ -93,9 +113,16 @@ void steps_lose(struct link *link)
     link->prepared_count = 0;
     while ((s = statement_list_take(&link->settled)) != NULL)
         lose_statement(link, s);
+    link->knows_position = link->is_position_denied = false;
+    link->cluster = 0;
     while (link->ring_count > 0) {
-        s = pop_step(link).statement;
-        if (s != NULL && --s->steps == 0)
+        struct step step = pop_step(link);
+        s = step.statement;
+        if (s == NULL)
+            continue;
+        if (step.kind == STEP_POSITION)
+            finish_statement(link, s, STATEMENT_ANSWERED);
+        else if (--s->steps == 0)
             lose_statement(link, s);
     }
 }
@@ -218,6 +245,35 @@ void link_send(struct link *link, struct statement *s)
         link_watch(link, UV_READABLE | UV_WRITABLE);
 }
 
+static bool send_position(struct link *link, struct statement *s)
+{
+    bool is_named = link->options.prepare && link->cluster != 0;
+    if (is_named && !link->knows_position) {
+        link->knows_position = true;
+        push_step(link, STEP_PREPARE_POSITION, NULL);
+        if (!PQsendPrepare(link->conn, "position", position_sql, 0, NULL))
+            return false;
+    }
+    push_step(link, STEP_POSITION, s);
+    if (is_named)
+        return PQsendQueryPrepared(link->conn, "position", 0, NULL, NULL, NULL,
+                                   1);
+    return PQsendQueryParams(link->conn,
+                             link->cluster != 0 ? position_sql
+                                                : position_sql_with_cluster,
+                             0, NULL, NULL, NULL, NULL, 1);
+}
+
+bool link_send_position(struct link *link, struct statement *s)
+{
+    if (link->is_position_denied)
+        return false;
+    s->awaits_position = true;
+    if (!send_position(link, s))
+        link_watch(link, UV_READABLE | UV_WRITABLE);
+    return true;
+}
+
 void link_sync(struct link *link)
 {
     push_step(link, STEP_SYNC, NULL);
@@ -266,10 +322,37 @@ static bool ends_link(const PGresult *result)
            (state != NULL && strcmp(state, "25006") == 0);
 }
 
+/* Not every kind of PostgreSQL tells, or tells every role.  Behind an error of
+ * the statement's own it is skipped. */
+static void take_position(struct link *link, struct statement *s,
+                          const PGresult *result)
+{
+    struct position position = {.cluster = link->cluster};
+    if (PQresultStatus(result) == PGRES_PIPELINE_ABORTED)
+        return;
+    if (is_error(result) || !position_read(result, &position)) {
+        log_text(LOG_WARN, "db", "PostgreSQL does not tell its position: %s",
+                 PQresultErrorMessage(result));
+        link->is_position_denied = true;
+        return;
+    }
+    link->cluster = position.cluster;
+    if (s != NULL)
+        s->position = position;
+}
+
 static void take_result(struct link *link, struct step step, PGresult *result)
 {
     struct statement *s = step.statement;
     link->doomed |= ends_link(result);
+    if (step.kind == STEP_POSITION || step.kind == STEP_PREPARE_POSITION) {
+        if (step.kind == STEP_POSITION)
+            take_position(link, s, result);
+        else if (is_error(result))
+            link->knows_position = false;
+        PQclear(result);
+        return;
+    }
     if (step.kind == STEP_SYNC) { /* the commit failed */
         for (s = link->settled.first; s != NULL && s->next != NULL;)
             s = s->next;
@@ -299,7 +382,25 @@ static void settle(struct link *link, struct statement *s)
         finish_statement(link, s, STATEMENT_SKIPPED);
     else if (is_error(s->result))
         lose_statement(link, s);
-    else
+    else if (!s->awaits_position)
+        finish_statement(link, s, STATEMENT_ANSWERED);
+}
+
+static bool is_settled(const struct link *link, const struct statement *s)
+{
+    for (const struct statement *at = link->settled.first; at; at = at->next)
+        if (at == s)
+            return false;
+    return s->steps == 0;
+}
+
+/* One that still waits for its sync is handed back by that. */
+static void position_told(struct link *link, struct statement *s)
+{
+    if (s == NULL)
+        return;
+    s->awaits_position = false;
+    if (is_settled(link, s))
         finish_statement(link, s, STATEMENT_ANSWERED);
 }
 
@@ -311,7 +412,11 @@ static void step_done(struct link *link, struct step step)
             settle(link, s);
         return;
     }
-    if (--s->steps > 0)
+    if (step.kind == STEP_POSITION) {
+        position_told(link, s);
+        return;
+    }
+    if (s == NULL || --s->steps > 0)
         return;
     if (s->at_sync)
         statement_list_add(&link->settled, s);

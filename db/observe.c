@@ -8,8 +8,26 @@
 
 static struct {
     metric seconds[3];
+    metric routes[OBSERVED_ROUTES];
     metric links, link_failures, leases, lease_waits;
 } numbers;
+
+static void register_routes(void)
+{
+    static const char *const labels[OBSERVED_ROUTES] = {
+        [OBSERVED_REPLICA] = "by=\"replica\",why=\"ready\"",
+        [OBSERVED_WAITED] = "by=\"replica\",why=\"waited\"",
+        [OBSERVED_BEHIND] = "by=\"primary\",why=\"behind\"",
+        [OBSERVED_LEFT_OUT] = "by=\"primary\",why=\"left_out\"",
+        [OBSERVED_NO_TOKEN] = "by=\"primary\",why=\"no_token\"",
+        [OBSERVED_UNREADABLE] = "by=\"primary\",why=\"unreadable\"",
+        [OBSERVED_FAILED] = "by=\"primary\",why=\"failed\"",
+    };
+    for (int i = 0; i < OBSERVED_ROUTES; i++)
+        numbers.routes[i] = metrics_counter(
+            "db_replica_calls_total",
+            "Calls that a replica may answer, by who did", labels[i]);
+}
 
 static void register_numbers(void)
 {
@@ -19,6 +37,7 @@ static void register_numbers(void)
         numbers.seconds[i] = metrics_histogram(
             "db_statement_seconds", "Statements, until their answer is read",
             labels[i]);
+    register_routes();
     numbers.links = metrics_gauge(
         "db_links", "Connections to PostgreSQL that are up", NULL);
     numbers.link_failures =
@@ -44,6 +63,12 @@ void observe_statement(observed_as as, const struct db_query *query,
     if (duration_us > OBSERVE_SLOW_US)
         log_text(LOG_WARN, "db", "%s (%s:%d) took %lld ms", query->name,
                  query->file, query->line, (long long)(duration_us / 1000));
+}
+
+void observe_route(observed_route route)
+{
+    ready();
+    metrics_add(numbers.routes[route], 1);
 }
 
 /* Errors are rare, and there are few states: looked up each time. */

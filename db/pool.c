@@ -11,6 +11,7 @@ enum {
     STATEMENT_MS = 15000,
     IDLE_TRANSACTION_MS = 10000,
     RETRY_MS = 1000,
+    REPLICA_LAG_MS = 1000,
 };
 
 static int slot;
@@ -58,6 +59,8 @@ static void on_flush(struct loop_flush *flush)
     for (int i = 0; i < READ_LANES; i++)
         lane_flush(&pool->reads[i]);
     lane_flush(&pool->writes);
+    for (int i = 0; i < pool->replicas.count; i++)
+        lane_flush(&pool->replicas.each[i].lane);
 }
 
 struct db_pool *db_pool_create(struct loop *loop,
@@ -72,15 +75,19 @@ struct db_pool *db_pool_create(struct loop *loop,
     set_default(&pool->options.lease_queue_max, LEASE_QUEUE);
     set_default(&pool->options.statement_timeout_ms, STATEMENT_MS);
     set_default(&pool->options.idle_transaction_ms, IDLE_TRANSACTION_MS);
+    set_default(&pool->options.replica_lag_ms, REPLICA_LAG_MS);
     write_settings(pool);
-    for (int i = 0; i < READ_LANES; i++)
-        lane_init(&pool->reads[i], pool, true);
-    lane_init(&pool->writes, pool, false);
+    for (int i = 0; i < READ_LANES; i++) {
+        pool->reads[i].shares = true;
+        lane_init(&pool->reads[i], pool);
+    }
+    lane_init(&pool->writes, pool);
     leases_init(&pool->leases, pool, pool->options.leases_max);
     pool->flush.fn = on_flush;
     loop_add_flush(loop, &pool->flush);
     loop_set(loop, pool_slot(), pool);
     link_open(pool->reads[0].link); /* so that db_pool_is_up() knows */
+    replicas_init(&pool->replicas, pool);
     return pool;
 }
 
@@ -90,6 +97,7 @@ void db_pool_destroy(struct db_pool *pool)
         return;
     loop_remove_flush(pool->loop, &pool->flush);
     loop_set(pool->loop, pool_slot(), NULL);
+    replicas_finish(&pool->replicas);
     leases_finish(&pool->leases);
     for (int i = 0; i < READ_LANES; i++)
         lane_finish(&pool->reads[i]);
@@ -144,6 +152,8 @@ struct db_pool_stats db_pool_stats(const struct db_pool *pool)
         .leases_waiting = pool->leases.waiting,
         .statements = pool->statements,
         .failures = pool->failures,
+        .replicas = pool->replicas.count,
+        .replicas_serving = replicas_serving(&pool->replicas),
     };
     for (int i = 0; i < READ_LANES; i++)
         stats.links_up += link_state_of(pool->reads[i].link) == LINK_UP;
@@ -156,7 +166,8 @@ struct db_pool_stats db_pool_stats(const struct db_pool *pool)
 struct link *pool_link(struct db_pool *pool, struct link_options options)
 {
     options.loop = pool->loop;
-    options.url = pool->options.url;
+    if (options.url == NULL)
+        options.url = pool->options.url;
     options.name = "prbald";
     options.prepare = pool->options.prepare;
     if (!options.prepare) {

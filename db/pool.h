@@ -16,6 +16,12 @@ struct db_pool_options {
     int statement_timeout_ms; /* 0 = 15,000 */
     int idle_transaction_ms;  /* idle_in_transaction; 0 = 10,000 */
     bool prepare;             /* named statements; false for old PgBouncer */
+
+    /* Standbys that reads may go to (db/replica.h): connection strings with ';'
+     * between them, at most 4; NULL or "" = none. */
+    const char *replica_urls;
+    int replica_lag_ms; /* one further behind serves nobody; 0 = 1,000 */
+    bool replica_without_token; /* also calls that carry no token */
 };
 
 /* One pool a loop; kept in a loop slot.  One link is opened now, so that
@@ -34,6 +40,7 @@ struct db *db_open(struct rpc_call *call);
 /* Since the pool was made; /metrics has more (db/observe.c). */
 struct db_pool_stats {
     int links_up, leases_up, leases_used, leases_waiting;
+    int replicas, replicas_serving;
     uint64_t statements, failures;
 };
 struct db_pool_stats db_pool_stats(const struct db_pool *pool);

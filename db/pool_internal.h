@@ -5,6 +5,8 @@
 #include "db/lane.h"
 #include "db/lease.h"
 #include "db/pool.h"
+#include "db/position.h"
+#include "db/replica.h"
 #include "db/row_plan.h"
 #include "rpc/loop.h"
 
@@ -31,6 +33,7 @@ struct db_pool {
     int lane_statement_ms;
     struct lane reads[READ_LANES], writes;
     struct leases leases;
+    struct replicas replicas;
     struct description *descriptions; /* by query id */
     size_t description_count;
     struct constraints constraints;
@@ -47,7 +50,18 @@ struct db {
     /* The message of the last status that a conflict made; kept in the call's
      * first db, so that it outlives the transaction. */
     const char *retryable;
+    /* What the call has committed, kept there as well. */
+    struct position wrote;
+    bool is_told; /* by db_read_after() */
+    /* And who answers its reads; NULL = the primary. */
+    struct replica *replica;
+    bool is_routed;
 };
+
+/* Whether what a statement commits is to be known by its position: somebody
+ * waits for an answer. */
+bool db_wants_position(const struct db *db);
+void db_note_position(struct db *db, const struct position *position);
 
 /* Makes a link with the pool's settings; `owner`, `changed` and the like come
  * from the caller. */

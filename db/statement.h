@@ -2,6 +2,7 @@
 #define PRBAL_DB_STATEMENT_H
 
 #include "db/args.h"
+#include "db/position.h"
 
 #include <libpq-fe.h>
 
@@ -41,6 +42,11 @@ struct statement {
     bool begins;  /* BEGIN goes ahead of it */
     bool alone;   /* shares no implicit transaction with strangers */
     bool at_sync; /* done when its commit is, not when its rows are here */
+    /* What it has committed is to be told by a position, which comes behind it
+     * in the same write; `position` is not known when that could not be had. */
+    bool wants_position;
+    bool awaits_position; /* while sent */
+    struct position position;
     bool skipped; /* while sent: it was not run */
     int steps;    /* while sent: protocol steps without an answer */
     int prepared; /* the number of the prepared statement that it ran as */

@@ -24,6 +24,7 @@ struct hook {
 struct transaction {
     struct lease *lease; /* NULL: over */
     bool begun;          /* BEGIN has been sent */
+    bool has_written;    /* what is to be told of after the commit */
     rpc_status failed;
     struct hook *before, *after;
 };
@@ -42,6 +43,7 @@ rpc_status transaction_run(struct db *db, struct statement *s)
     }
     s->begins = !tx->begun;
     tx->begun = true;
+    tx->has_written |= !s->query->reads;
     status = lease_run(tx->lease, s);
     if (status.code != RPC_OK)
         tx->failed = status;
@@ -126,8 +128,10 @@ static rpc_status send_commit(struct db *db)
 {
     struct statement *s = statement_create(db->call, STATEMENT_COMMAND, NULL);
     s->command = "commit";
+    s->wants_position = db->tx->has_written && db_wants_position(db);
     lease_run_always(db->tx->lease, s);
     rpc_status status = commit_answer(db, s);
+    db_note_position(db, &s->position);
     statement_destroy(s);
     return status;
 }

@@ -181,6 +181,13 @@ static void add_pushback(struct call_state *state, rpc_status status)
                    "grpc-retry-pushback-ms", text, (size_t)size);
 }
 
+void call_leave(struct call_state *state, rpc_set_metadata *set)
+{
+    const struct rpc_hooks *hooks = &state->call.server->options.hooks;
+    if (hooks->leave != NULL && state->phase == CALL_RUNNING)
+        hooks->leave(&state->call, set);
+}
+
 static void send_answer(struct call_state *state, rpc_status status)
 {
     struct rpc_call *call = &state->call;
@@ -197,6 +204,7 @@ static void send_answer(struct call_state *state, rpc_status status)
      * has headers of its own. */
     if (status.code == RPC_OK)
         call_send_headers(state);
+    call_leave(state, state->headers_sent ? rpc_set_trailer : rpc_set_header);
     answer.headers = state->headers.first;
     answer.trailers = state->trailers.first;
     call->transport = NULL;

@@ -141,6 +141,9 @@ void rpc_set_header(struct rpc_call *call, const char *name, const void *value,
 void rpc_set_trailer(struct rpc_call *call, const char *name, const void *value,
                      size_t size);
 
+typedef void rpc_set_metadata(struct rpc_call *call, const char *name,
+                              const void *value, size_t size);
+
 /* Whether response messages may be compressed from now on; until this is called
  * they may.  They are when the client accepts an encoding that we have and the
  * message has compress_bytes_min bytes.  Say no before an answer that holds a

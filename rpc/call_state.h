@@ -122,6 +122,9 @@ rpc_status gate_pass(struct call_state *state);
 
 void call_send_headers(struct call_state *state); /* rpc/stream.c */
 
+/* Asks the application for the metadata that goes with what leaves now. */
+void call_leave(struct call_state *state, rpc_set_metadata *set);
+
 /* Encodes and queues a response message in the stream's codec, from a struct or
  * from protobuf's bytes (rpc/call_codec.c).  Does nothing when nobody listens;
  * INTERNAL when JSON cannot say it. */

@@ -59,9 +59,9 @@ void http_block_add_text(struct http_block *block, const char *name,
 static bool is_kept_out(const char *name, size_t size)
 {
     static const char *const names[] = {
-        "authorization",         "cookie",       "set-cookie",
-        "proxy-authorization",   "x-request-id", "x-ratelimit-remaining",
-        "grpc-retry-pushback-ms"};
+        "authorization",          "cookie",          "set-cookie",
+        "proxy-authorization",    "x-request-id",    "x-ratelimit-remaining",
+        "grpc-retry-pushback-ms", "prbal-read-after"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strlen(names[i]) == size && memcmp(names[i], name, size) == 0)
             return true;

@@ -27,6 +27,10 @@ struct rpc_hooks {
     rpc_status (*authenticate)(struct rpc_call *call, const char *token);
     /* Before the handler or task runs: sets call->db.  Must not suspend. */
     void (*begin)(struct rpc_call *call);
+    /* Before response headers leave, and before the trailers behind them: the
+     * last moment for metadata.  `set` is rpc_set_header or rpc_set_trailer.
+     * Not for a call that was refused before begin.  Must not suspend. */
+    void (*leave)(struct rpc_call *call, rpc_set_metadata *set);
     /* Per loop, on its thread, before the first and after the last call. */
     rpc_status (*loop_start)(struct rpc_server *server, struct loop *loop);
     void (*loop_stop)(struct rpc_server *server, struct loop *loop);

@@ -16,6 +16,7 @@ void call_send_headers(struct call_state *state)
     if (state->headers_sent || transport == NULL)
         return;
     state->headers_sent = true;
+    call_leave(state, rpc_set_header);
     transport->ops->headers(transport, state->headers.first);
 }
 

@@ -15,6 +15,14 @@ static void begin(struct rpc_call *call)
     call->db = db_open(call);
 }
 
+/* What the call has written, for the caller's next reads. */
+static void leave(struct rpc_call *call, rpc_set_metadata *set)
+{
+    char token[DB_READ_AFTER_BYTES];
+    if (db_read_after(call, token))
+        set(call, "prbal-read-after", token, sizeof token);
+}
+
 static rpc_status on_loop_start(struct rpc_server *server, struct loop *loop)
 {
     const struct app *app = rpc_server_application(server);
@@ -26,6 +34,9 @@ static rpc_status on_loop_start(struct rpc_server *server, struct loop *loop)
         .statement_timeout_ms = (int)config->db_statement_timeout_ms,
         .idle_transaction_ms = (int)config->db_idle_transaction_ms,
         .prepare = config->db_prepare != SWITCH_OFF,
+        .replica_urls = config->replica_url,
+        .replica_lag_ms = (int)config->replica_lag_ms,
+        .replica_without_token = config->replica_without_token,
     };
     db_pool_create(loop, &options);
     authenticate_loop_start(server, loop);
@@ -72,6 +83,7 @@ struct rpc_hooks app_hooks(void)
     return (struct rpc_hooks){
         .authenticate = authenticate,
         .begin = begin,
+        .leave = leave,
         .loop_start = on_loop_start,
         .loop_stop = on_loop_stop,
         .ready = ready,

@@ -7,7 +7,13 @@
 #include <string.h>
 
 /* Field numbers of proto/prbal/options.proto. */
-enum { ACCESS = 50001, LIMIT = 50002, DEADLINE = 50003, REQUEST_BYTES = 50004 };
+enum {
+    ACCESS = 50001,
+    LIMIT = 50002,
+    DEADLINE = 50003,
+    REQUEST_BYTES = 50004,
+    FRESH = 50006,
+};
 
 static const char *without_service(struct gen *gen, const char *name)
 {
@@ -136,6 +142,9 @@ static void emit_idempotency(FILE *out, const proto_method *method)
         method->options->idempotency_level ==
             GOOGLE__PROTOBUF__METHOD_OPTIONS__IDEMPOTENCY_LEVEL__NO_SIDE_EFFECTS)
         fprintf(out, "     .has_no_side_effects = true,\n");
+    if (method->options != NULL &&
+        option_number(&method->options->base, FRESH) > 0)
+        fprintf(out, "     .is_fresh = true,\n");
 }
 
 static const char *const kinds[2][2] = {

@@ -163,3 +163,9 @@ select amount from test_changing limit 1;
 
 -- name: test_prepared :one Part
 select count(*)::int8 as amount from pg_prepared_statements where $1::bool;
+
+-- name: test_is_standby :one Part
+select pg_is_in_recovery() as yes;
+
+-- name: test_fails_on_standby :one Part
+select 1 / (case when pg_is_in_recovery() then 0 else 1 end)::int8 as amount;
