@@ -86,14 +86,16 @@ static rpc_status tell_winner_and_losers(struct db *tx, const BidPartyRow *bid,
                          "another offer was accepted");
 }
 
-/* The service is taken first: rival acceptances queue on its row, and the one
- * that comes second finds nothing left to accept. */
+/* The provider's calendar is taken first, as by everybody who books; then the
+ * service: rival acceptances queue on its row, and the one that comes second
+ * finds nothing left to accept. */
 rpc_status bid_accept_bid(struct rpc_call *call, const AcceptBidRequest *req,
                           AcceptBidResponse *res)
 {
     struct db *tx;
     TRY(db_begin(call->db, &tx));
-
+    TRY(db_exec(tx, &calendar_lock_of_bid, NULL, db_text(req->bid_id),
+                db_text(call->caller.id), db_bool(caller_is_admin(call))));
     int64_t taken;
     TRY(db_exec(tx, &service_assign, &taken, db_text(req->bid_id),
                 db_text(call->caller.id), db_bool(caller_is_admin(call))));

@@ -87,6 +87,36 @@ select s.service_id,
  where s.service_id = $1
    and s.is_listed;
 
+-- Who is about to take time in a provider's calendar stands in line for it, as
+-- the first thing in the transaction: several that insert into
+-- booking_slot_is_free at once would wait for each other in a circle.  An
+-- account's row is the calendar's lock; it lets foreign keys pass.
+
+-- name: calendar_lock :exec :write
+-- A provider's ($1), for somebody who books.
+select a.user_id
+  from account a
+ where a.user_id = $1
+   for no key update of a;
+
+-- name: calendar_lock_of_booking :exec :write
+-- For the provider ($2) of a booking ($1), or an administrator ($3).
+select a.user_id
+  from booking k
+  join account a on a.user_id = k.provider_id
+ where k.booking_id = $1
+   and (k.provider_id = $2 or $3)
+   for no key update of a;
+
+-- name: calendar_lock_of_bid :exec :write
+-- For the seeker ($2) of a bid ($1), or an administrator ($3).
+select a.user_id
+  from bid b
+  join account a on a.user_id = b.provider_id
+ where b.bid_id = $1
+   and (b.seeker_id = $2 or $3)
+   for no key update of a;
+
 -- name: booking_insert :one BookingIdRow
 -- A direct booking.  $3 status; $4, $5 the time; $6 and $15 the minutes kept
 -- free before and after; $14 the platform's part in hundredths of a per cent,

@@ -306,6 +306,8 @@ rpc_status booking_create_booking(struct rpc_call *call,
 
     struct db *tx;
     TRY(db_begin(call->db, &tx));
+    if (target->instant_book && req->start_time != NULL)
+        TRY(db_exec(tx, &calendar_lock, NULL, db_text(target->owner_id)));
     BookingIdRow *id;
     rpc_status made = insert_direct(tx, req, target, &id);
     if (lost_the_slot(call, made)) {

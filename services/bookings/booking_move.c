@@ -198,6 +198,9 @@ static rpc_status move_booking(struct rpc_call *call, const char *booking_id,
 {
     struct db *tx;
     TRY(db_begin(call->db, &tx));
+    if (step->to == BOOKING_STATUS_CONFIRMED)
+        TRY(db_exec(tx, &calendar_lock_of_booking, NULL, db_text(booking_id),
+                    db_text(call->caller.id), db_bool(caller_is_admin(call))));
     BookingStateRow *booking;
     TRY(db_one(tx, &booking_lock, &booking, db_text(booking_id),
                db_text(call->caller.id), db_bool(caller_is_admin(call))));
