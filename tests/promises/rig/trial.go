@@ -15,7 +15,7 @@ import (
 
 const (
 	brokenShown = 12              // sentences of what is broken
-	shortBound  = 4 * time.Minute // hang bounds: a promise that takes longer is broken
+	shortBound  = 2 * time.Minute // hang bounds: a promise that takes longer is broken
 	longBound   = 60 * time.Minute
 )
 
