@@ -4,6 +4,7 @@
 #include "services/app.h"
 #include "services/auth/revocation.h"
 #include "services/events/hub_internal.h"
+#include "services/events/presence.h"
 #include "services/events/trim.h"
 #include "services/events/wire.h"
 
@@ -215,6 +216,7 @@ void hub_go_live(struct hub_stream *stream, struct rpc_out *out,
     stream->call = NULL;
     stream->position = position;
     stream->tail = rpc_detach(out, &hooks, stream);
+    hub_admit_stale(stream);
     /* What was committed since the backlog was read woke nobody. */
     hub_mark_dirty(stream->hub, stream->user);
     hub_start_reading(stream->hub);
@@ -224,6 +226,11 @@ void hub_go_live(struct hub_stream *stream, struct rpc_out *out,
 
 void hub_wake(struct hub *hub, const char *user_id)
 {
+    if (strcmp(user_id, WAKE_PRESENCE) == 0) {
+        hub->is_presence_due = hub->users.count > 0;
+        hub_start_reading(hub);
+        return;
+    }
     struct hub_user *user = (struct hub_user *)user_find(&hub->users, user_id);
     if (user == NULL)
         return;
@@ -234,6 +241,7 @@ void hub_wake(struct hub *hub, const char *user_id)
 void hub_wake_all(struct hub *hub)
 {
     hub->is_poll_due = true;
+    hub->is_presence_due = true;
     hub_start_reading(hub);
 }
 
@@ -289,6 +297,7 @@ static void look_at_full_streams(struct hub *hub)
         if (rpc_tail_queued(stream->tail) <= RPC_TAIL_BYTES_MAX / 2) {
             stream->full_since_us = 0;
             hub->stats.full--;
+            hub_admit_stale(stream);
             hub_mark_dirty(hub, stream->user);
         } else if (loop_now_us(hub->loop) - stream->full_since_us > limit_us) {
             hub->stats.slow_readers++;
@@ -304,7 +313,9 @@ static void on_tick(struct loop_timer *timer)
         (struct hub *)((char *)timer - offsetof(struct hub, tick));
     send_heartbeats(hub);
     look_at_full_streams(hub);
-    hub->is_poll_due = hub->users.count > 0;
+    hub->is_poll_due = hub->is_presence_due = hub->users.count > 0;
+    if (hub->users.count == 0)
+        hub->presence_version = -1;
     hub_start_reading(hub);
     loop_timer_start(hub->loop, timer, TICK_MS);
 }
@@ -339,6 +350,8 @@ void hub_start(struct rpc_server *server, struct loop *loop,
     hub->server = server;
     hub->loop = loop;
     hub->dirty_end = &hub->dirty;
+    hub->presence_version = -1;
+    hub->presence = presence_create(server, loop);
     loop_timer_init(&hub->tick, on_tick);
     loop_timer_start(loop, &hub->tick, TICK_MS);
     loop_set(loop, slot, hub);
@@ -363,6 +376,7 @@ void hub_stop(struct loop *loop)
     while ((user = hub_take_dirty(hub)) != NULL)
         hub_drop_if_unused(hub, user);
     user_table_finish(&hub->users);
+    presence_destroy(hub->presence);
     seats_finish(&hub->seats);
     free(hub);
 }
@@ -375,6 +389,11 @@ struct hints *hub_hints(struct hub *hub)
 struct seats *hub_seats(struct hub *hub)
 {
     return &hub->seats;
+}
+
+struct presence *hub_presence(struct hub *hub)
+{
+    return hub->presence;
 }
 
 struct hub_stats hub_stats(const struct hub *hub)

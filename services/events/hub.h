@@ -26,6 +26,7 @@ struct hub;
 struct hub_stream;
 struct hints;
 struct seats;
+struct presence;
 
 /* Before the server starts: the hub hears of sessions that end.  Repeating it
  * changes nothing. */
@@ -54,7 +55,12 @@ bool hub_wants(const struct hub_stream *stream, int topic);
 void hub_go_live(struct hub_stream *stream, struct rpc_out *out,
                  event_position position);
 
-/* The user's log may have grown.  On the hub's loop. */
+/* From here on the hub's streams hear of who comes and goes.  Before a stream
+ * says that it is connected.  Suspends. */
+rpc_status hub_follow_presence(struct rpc_call *call);
+
+/* The user's log may have grown, or for WAKE_PRESENCE somebody came or went. On
+ * the hub's loop. */
 void hub_wake(struct hub *hub, const char *user_id);
 void hub_wake_all(struct hub *hub);
 
@@ -66,6 +72,7 @@ void hub_end_sessions(struct hub *hub, const char *user_id,
 /* What other files of events/ keep with a loop's hub. */
 struct hints *hub_hints(struct hub *hub); /* NULL but on the first loop */
 struct seats *hub_seats(struct hub *hub);
+struct presence *hub_presence(struct hub *hub);
 
 struct hub_stats {
     int streams, users, full;

@@ -7,7 +7,8 @@
 #include "services/events/users.h"
 #include "services/events/wake.h"
 
-/* Shared by hub.c (streams and time) and hub_read.c (logs). */
+/* Shared by hub.c (streams and time), hub_read.c (logs) and hub_presence.c (who
+ * is online). */
 
 struct hub_stream {
     struct hub *hub;
@@ -19,6 +20,7 @@ struct hub_stream {
     uint32_t topics;
     event_position position; /* all up to here was sent or not wanted */
     int64_t full_since_us;   /* 0 = it takes more */
+    bool is_presence_stale;  /* it was not told of somebody */
     bool is_polled;          /* was live when the poll that runs began */
     char session_id[USER_ID_SIZE];
     struct loop_timer expiry; /* of the access token */
@@ -47,8 +49,11 @@ struct hub {
     struct hub_user *dirty, **dirty_end;
     bool is_reading;  /* the one task of hub_read.c runs */
     bool is_poll_due; /* and shall look at all logs first */
+    bool is_presence_due;
+    int64_t presence_version; /* up to which streams were told; -1 = unknown */
     struct loop_timer tick;
     struct seats seats;
+    struct presence *presence;
     struct hints *hints;     /* these two on the server's first loop, */
     struct trimmer *trimmer; /* else NULL */
     struct hub_stats stats;
@@ -67,6 +72,15 @@ void hub_drop_if_unused(struct hub *hub, struct hub_user *user);
 
 /* Takes a user off the list of dirty ones; NULL when it is empty. */
 struct hub_user *hub_take_dirty(struct hub *hub);
+
+/* True when the bytes are queued; else the stream counts as full. */
+bool hub_offer(struct hub_stream *stream, const void *bytes, size_t size);
+
+/* Tells the streams who came and went since the last time. */
+rpc_status hub_read_presence(struct hub *hub, struct rpc_call *call);
+
+/* A stream that was not told of somebody, and takes more again, is told so. */
+void hub_admit_stale(struct hub_stream *stream);
 
 /* Starts the reading task when there is something to do and none runs. */
 void hub_start_reading(struct hub *hub);

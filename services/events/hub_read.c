@@ -71,8 +71,7 @@ static void give_back(struct hub *hub, const struct batch *batch)
 
 /* ---- To the streams. */
 
-/* True when the bytes are queued, or the stream is not to get them. */
-static bool offer(struct hub_stream *stream, const void *bytes, size_t size)
+bool hub_offer(struct hub_stream *stream, const void *bytes, size_t size)
 {
     if (rpc_tail_send(stream->tail, bytes, size))
         return true;
@@ -85,7 +84,7 @@ static bool offer(struct hub_stream *stream, const void *bytes, size_t size)
 static bool skip_to(struct hub_stream *stream, event_position position)
 {
     event_note note = event_resync(position);
-    if (!offer(stream, note.bytes, note.size))
+    if (!hub_offer(stream, note.bytes, note.size))
         return false;
     stream->hub->stats.resyncs++;
     stream->position = position;
@@ -109,7 +108,7 @@ static void send_to(struct hub_stream *stream, const struct wire_event *events,
             !skip_to(stream, position_before(event->row)))
             return;
         if (hub_wants(stream, event->row->topic)) {
-            if (!offer(stream, event->bytes, event->size))
+            if (!hub_offer(stream, event->bytes, event->size))
                 return;
             stream->hub->stats.events_sent++;
         }
@@ -246,6 +245,10 @@ static rpc_status read_logs(struct hub *hub, struct rpc_call *call)
         hub->stats.polls++;
         TRY(poll_all(hub, call));
     }
+    if (hub->is_presence_due) {
+        hub->is_presence_due = false;
+        TRY(hub_read_presence(hub, call));
+    }
     struct batch *batch = ARENA_NEW(call->arena, struct batch);
     for (int i = 0; i < READS_A_TASK; i++) {
         take_batch(hub, call->arena, batch);
@@ -271,7 +274,8 @@ static void reading_task(struct rpc_call *call, void *argument)
 
 void hub_start_reading(struct hub *hub)
 {
-    if (hub->is_reading || (hub->dirty == NULL && !hub->is_poll_due))
+    if (hub->is_reading ||
+        (hub->dirty == NULL && !hub->is_poll_due && !hub->is_presence_due))
         return;
     hub->is_reading =
         rpc_task(hub->server, hub->loop, reading_task, hub) != NULL;

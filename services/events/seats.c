@@ -2,6 +2,7 @@
 
 #include "rpc/loop.h"
 #include "services/events/hub.h"
+#include "services/events/presence.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -31,8 +32,9 @@ static struct loop *home_of(struct rpc_server *server, const char *user_id)
     return rpc_server_loop(server, (int)(user_hash(user_id) % count));
 }
 
-static bool take(struct seats *seats, const char *user_id, int64_t most)
+static bool take(struct hub *hub, const char *user_id, int64_t most)
 {
+    struct seats *seats = hub_seats(hub);
     struct seat_count *count =
         (struct seat_count *)user_find(&seats->users, user_id);
     if (count == NULL) {
@@ -42,18 +44,21 @@ static bool take(struct seats *seats, const char *user_id, int64_t most)
     }
     if (count->taken >= most)
         return false;
-    count->taken++;
+    if (count->taken++ == 0)
+        presence_set(hub_presence(hub), user_id, true);
     return true;
 }
 
-static void leave(struct seats *seats, const char *user_id)
+static void leave(struct hub *hub, const char *user_id)
 {
+    struct seats *seats = hub_seats(hub);
     struct seat_count *count =
         (struct seat_count *)user_find(&seats->users, user_id);
     if (count == NULL || --count->taken > 0)
         return;
     user_remove(&seats->users, &count->entry);
     free(count);
+    presence_set(hub_presence(hub), user_id, false);
 }
 
 static void on_answer(void *argument)
@@ -74,7 +79,7 @@ static void on_question(void *argument)
     struct question *question = argument;
     struct hub *hub = hub_of(loop_current());
     question->is_granted =
-        hub != NULL && take(hub_seats(hub), question->user_id, question->most);
+        hub != NULL && take(hub, question->user_id, question->most);
     loop_post(question->asker, on_answer, question);
 }
 
@@ -107,7 +112,7 @@ static void on_leave(void *argument)
 {
     struct hub *hub = hub_of(loop_current());
     if (hub != NULL)
-        leave(hub_seats(hub), argument);
+        leave(hub, argument);
     free(argument);
 }
 

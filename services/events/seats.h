@@ -5,7 +5,8 @@
 #include "services/events/users.h"
 
 /* How many streams a user has open in this process.  Each user is counted on
- * one loop, chosen by the id; the others ask it by post. */
+ * one loop, chosen by the id; the others ask it by post.  That loop also says
+ * whether the user is online (services/events/presence.h). */
 
 /* The counts that a loop keeps. */
 struct seats {

@@ -162,6 +162,7 @@ static rpc_status begin(struct rpc_call *call, const SubscribeRequest *req,
                         event_position *position)
 {
     EventCursorRow cursor;
+    TRY(hub_follow_presence(call));
     TRY(read_cursor(call, &cursor));
     *position = position_of_end(&cursor);
     TRY(send_connected(call, out, *position));

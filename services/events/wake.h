@@ -10,7 +10,9 @@
  *
  * Hints go out on a connection of their own, at most 50 times a second for the
  * whole process: NOTIFY inside the transactions that write the events would
- * make all of them commit one after the other. */
+ * make all of them commit one after the other.  WAKE_PRESENCE stands among the
+ * users for the changes of presence. */
+#define WAKE_PRESENCE "presence"
 void wake_users(struct rpc_call *call, const char *const *user_ids,
                 size_t count);
 

@@ -64,6 +64,7 @@ static const struct row {
     {"ChatService/ListMessages", "- - Y Y Y Y"},
     {"ChatService/MarkRoomRead", "- - Y Y Y Y"},
     {"ChatService/GetUnreadCount", "- - Y Y Y Y"},
+    {"ChatService/GetPresence", "- - Y Y Y Y"},
     {"EventService/Subscribe", "- - Y Y Y Y"},
     {"ListingService/CreateService", "- - Y Y - Y"},
     {"ListingService/GetService", "Y Y Y Y Y Y"},
