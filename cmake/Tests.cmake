@@ -61,7 +61,7 @@ add_dependencies(db_tests check_sql)
 add_library(testkit STATIC EXCLUDE_FROM_ALL
   tests/testkit/testkit.c tests/testkit/scratch.c tests/testkit/market.c
   tests/testkit/mailbox.c tests/testkit/deals.c tests/testkit/listings.c
-  tests/testkit/rooms.c)
+  tests/testkit/rooms.c tests/testkit/jobs.c)
 target_link_libraries(testkit PRIVATE prbal_warnings
   PUBLIC services prbal_migrations PkgConfig::cmocka)
 foreach(test ${services_tests})

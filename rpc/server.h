@@ -34,6 +34,10 @@ struct rpc_hooks {
     /* Per loop, on its thread, before the first and after the last call. */
     rpc_status (*loop_start)(struct rpc_server *server, struct loop *loop);
     void (*loop_stop)(struct rpc_server *server, struct loop *loop);
+    /* Asked again and again on each loop while the server goes down: true keeps
+     * the loop, at most until the drain time is over, for background work that
+     * is worth an end of its own.  Must not suspend. */
+    bool (*busy)(struct rpc_server *server, struct loop *loop);
     /* Whether the server can do its work now, for /readyz and health.  Called
      * about once a second on one loop; must not suspend. */
     bool (*ready)(struct rpc_server *server);

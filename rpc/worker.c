@@ -155,10 +155,25 @@ static bool has_calls(const struct rpc_worker *worker)
     return false;
 }
 
+static bool application_is_busy(const struct rpc_worker *worker)
+{
+    struct rpc_server *server = worker->server;
+    return server->options.hooks.busy != NULL &&
+           server->options.hooks.busy(server, worker->loop);
+}
+
+static bool drain_is_over(const struct rpc_worker *worker)
+{
+    return loop_now_us(worker->loop) >= worker->drain_end_us;
+}
+
+/* The application is asked first and each time: that is how it learns that the
+ * server goes down. */
 static bool is_quiet(const struct rpc_worker *worker)
 {
     const struct rpc_net_ops *net = worker->server->net_ops;
-    return !has_calls(worker) && worker->tails == NULL &&
+    bool is_busy = application_is_busy(worker) && !drain_is_over(worker);
+    return !is_busy && !has_calls(worker) && worker->tails == NULL &&
            (net == NULL || net->worker_is_idle(worker));
 }
 
@@ -219,8 +234,7 @@ static void drain_step(struct rpc_worker *worker)
 {
     if (!worker->draining)
         drain(worker);
-    if (!worker->aborted && !is_quiet(worker) &&
-        loop_now_us(worker->loop) >= worker->drain_end_us)
+    if (!worker->aborted && !is_quiet(worker) && drain_is_over(worker))
         abort_rest(worker);
     if (!worker->stopping && is_quiet(worker))
         stop_tasks(worker);

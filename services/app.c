@@ -9,6 +9,7 @@
 #include "rpc/loop.h"
 #include "services/auth/authenticate.h"
 #include "services/events/hub.h"
+#include "services/jobs/worker.h"
 
 static void begin(struct rpc_call *call)
 {
@@ -41,12 +42,14 @@ static rpc_status on_loop_start(struct rpc_server *server, struct loop *loop)
     db_pool_create(loop, &options);
     authenticate_loop_start(server, loop);
     hub_start(server, loop, app->database_url);
+    jobs_start(server, loop);
     return RPC_SUCCESS;
 }
 
 static void on_loop_stop(struct rpc_server *server, struct loop *loop)
 {
     (void)server;
+    jobs_stop(loop);
     hub_stop(loop);
     authenticate_loop_stop(loop);
     db_pool_destroy(db_pool_of(loop));
@@ -80,12 +83,14 @@ static size_t pools(struct loop *loop, struct rpc_pool *to, size_t room)
 struct rpc_hooks app_hooks(void)
 {
     hub_register();
+    jobs_register();
     return (struct rpc_hooks){
         .authenticate = authenticate,
         .begin = begin,
         .leave = leave,
         .loop_start = on_loop_start,
         .loop_stop = on_loop_stop,
+        .busy = jobs_are_busy,
         .ready = ready,
         .pools = pools,
     };

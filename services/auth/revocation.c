@@ -6,7 +6,6 @@
 #include "services/auth/auth_row.rpc.h"
 #include "services/auth/id_set.h"
 #include "services/auth/revocation.sql.h"
-#include "services/auth/sweep.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -19,7 +18,6 @@ enum {
     PAGE_ROWS = 1000,
     LISTENERS_MAX = 8,
     ID_BYTES = 37,
-    SWEEP_POLLS = 1200, /* every ten minutes */
 };
 /* One hour more than the longest life of an access token. */
 #define REMEMBER_US (25 * 3600 * INT64_C(1000000))
@@ -32,7 +30,6 @@ struct revocations {
     struct id_set *sessions;
     struct id_set *accounts;
     char horizon[24]; /* all transactions below were read */
-    int polls;
 };
 
 static revocation_fn *listeners[LISTENERS_MAX];
@@ -190,9 +187,7 @@ static void poll_feed(struct rpc_call *call, void *argument)
 {
     struct revocations *r = argument;
     /* A failure is the pool's to report; the next poll reads the same. */
-    rpc_status status = read_feed(call, r);
-    if (status.code == RPC_OK && ++r->polls % SWEEP_POLLS == 0)
-        auth_sweep(call);
+    (void)read_feed(call, r);
     loop_timer_start(r->loop, &r->timer, POLL_MS);
 }
 

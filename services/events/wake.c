@@ -9,6 +9,35 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { SLEEPERS_MAX = 4 };
+
+/* Who is woken besides the hubs. */
+static struct sleeper {
+    const char *name;
+    void (*fn)(struct loop *loop);
+} sleepers[SLEEPERS_MAX];
+static int sleeper_count;
+
+void wake_register(const char *name, void (*fn)(struct loop *loop))
+{
+    for (int i = 0; i < sleeper_count; i++)
+        if (strcmp(sleepers[i].name, name) == 0)
+            return;
+    assert(sleeper_count < SLEEPERS_MAX && strlen(name) < USER_ID_SIZE);
+    sleepers[sleeper_count++] = (struct sleeper){name, fn};
+}
+
+static void wake_name(struct hub *hub, const char *name)
+{
+    for (int i = 0; i < sleeper_count; i++) {
+        if (strcmp(sleepers[i].name, name) == 0) {
+            sleepers[i].fn(loop_current());
+            return;
+        }
+    }
+    hub_wake(hub, name);
+}
+
 /* What is posted to each loop; the receiver frees it. */
 struct wake {
     bool is_for_others; /* other processes are to hear of it, too */
@@ -22,7 +51,7 @@ static void on_wake(void *argument)
     struct hub *hub = hub_of(loop_current());
     struct hints *hints = hub == NULL ? NULL : hub_hints(hub);
     for (size_t i = 0; hub != NULL && i < wake->count; i++) {
-        hub_wake(hub, wake->user_ids[i]);
+        wake_name(hub, wake->user_ids[i]);
         if (wake->is_for_others && hints != NULL)
             hints_add(hints, wake->user_ids[i]);
     }
@@ -65,8 +94,11 @@ static void on_wake_everybody(void *argument)
 {
     (void)argument;
     struct hub *hub = hub_of(loop_current());
-    if (hub != NULL)
-        hub_wake_all(hub);
+    if (hub == NULL)
+        return;
+    hub_wake_all(hub);
+    for (int i = 0; i < sleeper_count; i++)
+        sleepers[i].fn(loop_current());
 }
 
 void wake_everybody(struct rpc_server *server)

@@ -16,6 +16,12 @@
 void wake_users(struct rpc_call *call, const char *const *user_ids,
                 size_t count);
 
+/* Another layer that is woken the same way: whenever `name`, which is no user's
+ * id and shorter than one, is among what is woken, here or in another process,
+ * `fn(loop)` runs on every loop of the server.  It may run for nothing.  Before
+ * the server starts; repeating it changes nothing. */
+void wake_register(const char *name, void (*fn)(struct loop *loop));
+
 /* The sender and receiver of hints; lives on the server's first loop. */
 struct hints;
 struct hints *hints_create(struct rpc_server *server, struct loop *loop,

@@ -10,20 +10,23 @@ struct mail {
     const char *text; /* UTF-8, lines end with \n */
 };
 
-/* The way out of the house.  `send` runs on a task of its own and may suspend;
- * what it answers is logged, and ends there. */
+/* The way out of the house.  `send` runs in a job and may suspend; a failure is
+ * tried again later, with the same `id`, and so is a success that the process
+ * did not live to record. */
 struct mail_adapter {
     const char *name;
-    rpc_status (*send)(struct rpc_call *call, const struct mail *mail);
+    rpc_status (*send)(struct rpc_call *call, const char *id,
+                       const struct mail *mail);
 };
 
 /* Writes each mail into a file of its own, DATA/outbox/ID.eml, whose names sort
- * by time and which appear whole. */
+ * by time and which appear whole, and once. */
 extern const struct mail_adapter mail_outbox;
 
-/* Sends the mail once `tx` is committed, beside the call: neither a slow nor a
- * dead mail server is noticed by it.  Copies.  Does not suspend.  A process
- * that dies in between sends nothing: whoever waits for a code asks again. */
+/* Makes sending the mail a job of `tx` (services/jobs/jobs.h): when that has
+ * committed, the mail is sent, however often processes die meanwhile; neither a
+ * slow nor a dead mail server is noticed by the call.  Copies.  Does not
+ * suspend. */
 void mail_send(struct db *tx, const struct mail *mail);
 
 /* RFC 5322 text of a mail, with CRLF line ends, in `arena`. */

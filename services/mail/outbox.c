@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-struct job {
+struct writing {
     const char *folder;
     const char *temporary;
     const char *path;
@@ -32,32 +32,32 @@ static bool write_all(const char *path, const char *text)
 
 static void run(void *argument)
 {
-    struct job *job = argument;
-    if (mkdir(job->folder, 0700) != 0 && errno != EEXIST)
+    struct writing *w = argument;
+    if (mkdir(w->folder, 0700) != 0 && errno != EEXIST)
         return;
-    job->worked = write_all(job->temporary, job->text) &&
-                  rename(job->temporary, job->path) == 0;
-    if (!job->worked)
-        unlink(job->temporary);
+    w->worked = write_all(w->temporary, w->text) &&
+                (link(w->temporary, w->path) == 0 || errno == EEXIST);
+    unlink(w->temporary);
 }
 
-static rpc_status outbox_send(struct rpc_call *call, const struct mail *mail)
+static rpc_status outbox_send(struct rpc_call *call, const char *id,
+                              const struct mail *mail)
 {
     int64_t now_us = clock_wall_us();
-    const char *id = uuid_create(call->arena);
     const char *folder =
         arena_printf(call->arena, "%s/outbox", app_data_folder());
-    struct job job = {
+    struct writing writing = {
         .folder = folder,
-        .temporary = arena_printf(call->arena, "%s/.%s", folder, id),
+        .temporary = arena_printf(call->arena, "%s/.%s", folder,
+                                  uuid_create(call->arena)),
         .path = arena_printf(call->arena, "%s/%s.eml", folder, id),
         .text =
             mail_format(call->arena, app_config()->mail_from, mail, id, now_us),
     };
-    TRY(rpc_offload(call, run, &job));
-    if (!job.worked)
+    TRY(rpc_offload(call, run, &writing));
+    if (!writing.worked)
         return rpc_fail(call, RPC_UNAVAILABLE, "%s could not be written",
-                        job.path);
+                        writing.path);
     return RPC_SUCCESS;
 }
 

@@ -1,25 +1,33 @@
 /* What is removed when its time has passed, and what is kept. */
 #include "rpc/loop.h"
-#include "services/auth/sweep.h"
+#include "services/jobs/handlers.h"
 #include "tests/testkit/testkit.h"
 
-struct job {
+struct sweeping {
+    rpc_code code;
     bool done;
 };
 
 static void run(struct rpc_call *call, void *argument)
 {
-    struct job *job = argument;
-    auth_sweep(call);
+    struct sweeping *job = argument;
+    struct db *tx;
+    struct job_run nothing = {0};
+    job->code = db_begin(call->db, &tx).code;
+    if (job->code == RPC_OK)
+        job->code = auth_sweep(tx, &nothing).code;
+    if (job->code == RPC_OK)
+        job->code = db_commit(tx).code;
     job->done = true;
 }
 
 static void sweep(fixture *t)
 {
-    struct job job = {false};
+    struct sweeping job = {0};
     struct loop *loop = rpc_server_loop(t->server, 0);
     assert_non_null(rpc_task(t->server, loop, run, &job));
     loop_run_until(loop, &job.done);
+    assert_int_equal(job.code, RPC_OK);
 }
 
 static const char *status_of(fixture *t, const struct person *who)
