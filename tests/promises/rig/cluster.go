@@ -1,8 +1,11 @@
 package rig
 
 import (
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 )
 
@@ -22,6 +25,8 @@ type Setup struct {
 	TLS     bool
 	// prbald runs its own PostgreSQL, as it does without settings; for one server.
 	Private bool
+	// Of a database that the promise has started by itself.
+	DatabaseURL string
 	// Of prbald: "event_retention": "10m". The limits of single methods are off
 	// unless "rate_methods" is "true".
 	Settings map[string]string
@@ -55,8 +60,11 @@ func (t *Trial) Cluster(setup Setup) *Cluster {
 	c := &Cluster{trial: t, setup: setup, prbald: filepath.Join(t.root, "build", string(setup.Build), "prbald")}
 	c.folder = t.Folder("data")
 	t.Must(os.Mkdir(c.folder, 0o711), "data folder")
-	t.Must(copyTemplate(c.prbald, c.folder), "a database")
-	c.Database = &Postgres{home: filepath.Join(c.folder, "pg"), log: t.Log("postgresql"), own: !setup.Private, trial: t}
+	c.Database = &Postgres{home: filepath.Join(c.folder, "pg"), log: t.Log("postgresql"), trial: t,
+		own: !setup.Private && setup.DatabaseURL == "", elsewhere: setup.DatabaseURL}
+	if setup.DatabaseURL == "" {
+		t.Must(copyTemplate(c.prbald, c.folder), "a database")
+	}
 	t.Cleanup(c.Database.end)
 	if c.Database.own {
 		t.Must(c.Database.Start(), "PostgreSQL")
@@ -76,6 +84,23 @@ func (t *Trial) Cluster(setup Setup) *Cluster {
 // DataFolder is where keys, certificate and mail are.
 func (c *Cluster) DataFolder() string {
 	return c.folder
+}
+
+// Command runs `prbald ARGUMENTS...` with the settings of the cluster, and
+// answers what it says.
+func (c *Cluster) Command(arguments ...string) (string, error) {
+	return c.CommandIn(c.folder, arguments...)
+}
+
+// CommandIn does so in another data folder.
+func (c *Cluster) CommandIn(folder string, arguments ...string) (string, error) {
+	command := exec.CommandContext(c.trial.Context(), c.prbald, arguments...)
+	command.Env = append(c.Servers[0].environment(), "PRBAL_DATA="+folder)
+	output, err := command.CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("prbald %s: %w\n%s", strings.Join(arguments, " "), err, output)
+	}
+	return string(output), err
 }
 
 func (p *Postgres) end() {

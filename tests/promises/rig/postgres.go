@@ -20,12 +20,13 @@ const postgresPatience = 60 * time.Second // to start, recovery included
 // Postgres is the throw-away database of a cluster, laid out like the private one
 // of a data folder (db/embedded.h), so that prbald can also run it by itself.
 type Postgres struct {
-	home    string // <data folder>/pg: the cluster and its socket
-	log     string
-	own     bool // we run it, and not prbald
-	process *process
-	trial   *Trial
-	pool    *pgxpool.Pool
+	home      string // <data folder>/pg: the cluster and its socket
+	log       string
+	own       bool   // we run it, and not prbald
+	elsewhere string // the URL of one that neither of us runs
+	process   *process
+	trial     *Trial
+	pool      *pgxpool.Pool
 }
 
 // The newest PostgreSQL of Debian's.
@@ -76,6 +77,9 @@ func postgresCommand(program string, arguments ...string) (*exec.Cmd, error) {
 
 // URL is for libpq and for pgx.
 func (p *Postgres) URL() string {
+	if p.elsewhere != "" {
+		return p.elsewhere
+	}
 	return fmt.Sprintf("host=%s port=5432 user=prbal dbname=prbal", p.home)
 }
 

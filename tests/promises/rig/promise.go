@@ -13,6 +13,7 @@ type Promise struct {
 	ID    string // "P1"
 	Title string // "no provider is booked twice"
 	Run   func(t *Trial)
+	Named bool // only when it is named: it needs more than a test run has
 }
 
 var promises []Promise
@@ -24,7 +25,13 @@ func Register(id, title string, run func(t *Trial)) {
 	if !promiseID.MatchString(id) {
 		panic("not the number of a promise: " + id)
 	}
-	promises = append(promises, Promise{id, title, run})
+	promises = append(promises, Promise{ID: id, Title: title, Run: run})
+}
+
+// RegisterByName adds one that is tried only when it is named.
+func RegisterByName(id, title string, run func(t *Trial)) {
+	Register(id, title, run)
+	promises[len(promises)-1].Named = true
 }
 
 func (p Promise) number() int {
@@ -32,13 +39,15 @@ func (p Promise) number() int {
 	return number
 }
 
-// All promises in order, or those that are named.
+// All promises in order but for those that have to be named, or those that are.
 func choose(names []string) ([]Promise, error) {
 	sort.Slice(promises, func(i, j int) bool { return promises[i].number() < promises[j].number() })
-	if len(names) == 0 {
-		return promises, nil
-	}
 	var chosen []Promise
+	for _, promise := range promises {
+		if len(names) == 0 && !promise.Named {
+			chosen = append(chosen, promise)
+		}
+	}
 	for _, name := range names {
 		promise, err := find(name)
 		if err != nil {

@@ -54,7 +54,7 @@ func newTrial(parent context.Context, options Options, promise Promise) *Trial {
 
 func (t *Trial) run(promise Promise) {
 	bound := shortBound
-	if t.Long {
+	if t.Long || promise.Named {
 		bound = longBound
 	}
 	ctx, cancel := context.WithTimeout(t.context, bound)
@@ -162,6 +162,12 @@ func (t *Trial) Expect(holds bool, format string, arguments ...any) {
 	if !holds {
 		t.Broken(format, arguments...)
 	}
+}
+
+// GiveUp ends the trial, broken. For the goroutine of Run.
+func (t *Trial) GiveUp(sentence string) {
+	t.Broken("%s", sentence)
+	panic(giveUp{})
 }
 
 // Must ends the trial when there is an error. For the goroutine of Run.
