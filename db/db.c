@@ -21,9 +21,11 @@ struct rpc_call *db_call(const struct db *db)
 /* ---------------------------------------------------------------- positions
  */
 
-bool db_wants_position(const struct db *db)
+bool db_wants_position(const struct db *db, bool writes)
 {
-    return db->call->method != NULL;
+    const struct db *first = db->call->db;
+    bool tells_reads = first != NULL && first->tells_reads;
+    return tells_reads || (writes && db->call->method != NULL);
 }
 
 void db_note_position(struct db *db, const struct position *position)
@@ -35,13 +37,26 @@ void db_note_position(struct db *db, const struct position *position)
     first->is_told = false;
 }
 
-bool db_read_after(struct rpc_call *call, char token[DB_READ_AFTER_BYTES])
+bool db_read_after(const struct rpc_call *call, char token[DB_READ_AFTER_BYTES])
 {
-    struct db *db = call->db;
-    if (db == NULL || db->is_told || !position_is_known(&db->wrote))
+    const struct db *db = call->db;
+    if (db == NULL || !position_is_known(&db->wrote))
         return false;
     position_write(&db->wrote, token);
+    return true;
+}
+
+bool db_read_after_news(struct rpc_call *call, char token[DB_READ_AFTER_BYTES])
+{
+    struct db *db = call->db;
+    if (db == NULL || db->is_told || !db_read_after(call, token))
+        return false;
     return db->is_told = true;
+}
+
+void db_tell_reads(struct rpc_call *call)
+{
+    call->db->tells_reads = true;
 }
 
 /* -------------------------------------------------------------------- rows */

@@ -164,11 +164,19 @@ void *db_before_commit_argument(const struct db *tx,
 
 /* What the call has committed so far, as a token: whoever reads with it, by
  * whatever node or replica, sees that and all that was committed before.  False
- * when there is nothing to tell, or nothing new since this was last asked.
- * Tokens are ordered as texts: of two, the greater one is the later.  Does not
- * suspend. */
+ * when there is nothing to tell.  Tokens are ordered as texts: of two, the
+ * greater one is the later.  Does not suspend. */
 enum { DB_READ_AFTER_BYTES = 40 };
-bool db_read_after(struct rpc_call *call, char token[DB_READ_AFTER_BYTES]);
+bool db_read_after(const struct rpc_call *call,
+                   char token[DB_READ_AFTER_BYTES]);
+
+/* The same, false also when nothing is new since this was last asked. */
+bool db_read_after_news(struct rpc_call *call, char token[DB_READ_AFTER_BYTES]);
+
+/* From here on tokens cover what the call reads outside of transactions, too:
+ * for who tells others of it, or answers for a write that was made before.
+ * Does not suspend. */
+void db_tell_reads(struct rpc_call *call);
 
 bool db_is_transaction(const struct db *db); /* does not suspend */
 struct rpc_call *db_call(const struct db *db);

@@ -159,8 +159,8 @@ static rpc_status run_once(struct execution *e, struct statement **statement)
     s->params = &params;
     s->oids = oids;
     s->alone = e->alone;
-    s->wants_position =
-        db->tx == NULL && !e->query->reads && db_wants_position(db);
+    s->wants_position = db->tx == NULL && e->replica == NULL &&
+                        db_wants_position(db, !e->query->reads);
     *statement = s;
     db->pool->statements++;
     if (db->tx != NULL)

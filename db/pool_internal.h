@@ -50,9 +50,10 @@ struct db {
     /* The message of the last status that a conflict made; kept in the call's
      * first db, so that it outlives the transaction. */
     const char *retryable;
-    /* What the call has committed, kept there as well. */
+    /* Up to where the call has written, kept there as well. */
     struct position wrote;
-    bool is_told; /* by db_read_after() */
+    bool is_told;     /* by db_read_after_news() */
+    bool tells_reads; /* db_tell_reads() */
     /* And who answers its reads; NULL = the primary. */
     struct replica *replica;
     bool is_routed;
@@ -60,7 +61,7 @@ struct db {
 
 /* Whether what a statement commits is to be known by its position: somebody
  * waits for an answer. */
-bool db_wants_position(const struct db *db);
+bool db_wants_position(const struct db *db, bool writes);
 void db_note_position(struct db *db, const struct position *position);
 
 /* Makes a link with the pool's settings; `owner`, `changed` and the like come

@@ -128,7 +128,7 @@ static rpc_status send_commit(struct db *db)
 {
     struct statement *s = statement_create(db->call, STATEMENT_COMMAND, NULL);
     s->command = "commit";
-    s->wants_position = db->tx->has_written && db_wants_position(db);
+    s->wants_position = db_wants_position(db, db->tx->has_written);
     lease_run_always(db->tx->lease, s);
     rpc_status status = commit_answer(db, s);
     db_note_position(db, &s->position);

@@ -16,11 +16,11 @@ static void begin(struct rpc_call *call)
     call->db = db_open(call);
 }
 
-/* What the call has written, for the caller's next reads. */
+/* Up to where the call has written, for the caller's next reads. */
 static void leave(struct rpc_call *call, rpc_set_metadata *set)
 {
     char token[DB_READ_AFTER_BYTES];
-    if (db_read_after(call, token))
+    if (db_read_after_news(call, token))
         set(call, "prbal-read-after", token, sizeof token);
 }
 

@@ -1,6 +1,7 @@
 #ifndef PRBAL_SERVICES_EVENTS_HUB_INTERNAL_H
 #define PRBAL_SERVICES_EVENTS_HUB_INTERNAL_H
 
+#include "db/db.h"
 #include "rpc/loop.h"
 #include "services/events/hub.h"
 #include "services/events/seats.h"
@@ -51,6 +52,7 @@ struct hub {
     bool is_poll_due; /* and shall look at all logs first */
     bool is_presence_due;
     int64_t presence_version; /* up to which streams were told; -1 = unknown */
+    char read_after[DB_READ_AFTER_BYTES + 1]; /* covers the last reading */
     struct loop_timer tick;
     struct seats seats;
     struct presence *presence;

@@ -137,7 +137,8 @@ static void send_log(struct hub *hub, struct arena *arena, EventRow **rows,
     struct wire_event *events = arena_array(arena, count, sizeof *events);
     for (size_t i = 0; i < count; i++) {
         events[i].row = rows[i];
-        events[i].bytes = event_wire(arena, rows[i], &events[i].size);
+        events[i].bytes =
+            event_wire(arena, rows[i], hub->read_after, &events[i].size);
     }
     send_to_user(user, events, count);
     if (count == EVENTS_AT_ONCE)
@@ -175,6 +176,7 @@ static rpc_status read_batch(struct hub *hub, struct rpc_call *call,
                 db_ints(batch->positions, batch->count),
                 db_int(EVENTS_AT_ONCE)));
     hub->stats.reads++;
+    db_read_after(call, hub->read_after);
     send_all(hub, call->arena, rows, count);
     end_reading(hub, batch);
     return RPC_SUCCESS;
@@ -266,6 +268,7 @@ static rpc_status read_logs(struct hub *hub, struct rpc_call *call)
 static void reading_task(struct rpc_call *call, void *argument)
 {
     struct hub *hub = argument;
+    db_tell_reads(call);
     rpc_status status = read_logs(hub, call);
     hub->is_reading = false;
     if (status.code == RPC_OK) /* else the next tick tries again */

@@ -112,6 +112,8 @@ static rpc_status send_page(struct rpc_call *call, struct rpc_out *out,
                             EventRow **rows, event_position *position,
                             bool *is_gap)
 {
+    char read_after[DB_READ_AFTER_BYTES + 1] = "";
+    db_read_after(call, read_after);
     for (size_t i = 0; i < count; i++) {
         const EventRow *row = rows[i];
         *is_gap = !position_leads_to(*position, row);
@@ -121,7 +123,7 @@ static rpc_status send_page(struct rpc_call *call, struct rpc_out *out,
         if (!hub_wants(stream, row->topic))
             continue;
         size_t size;
-        const uint8_t *bytes = event_wire(call->arena, row, &size);
+        const uint8_t *bytes = event_wire(call->arena, row, read_after, &size);
         TRY(rpc_send_bytes(out, bytes, size));
     }
     return RPC_SUCCESS;
@@ -177,6 +179,7 @@ rpc_status event_subscribe(struct rpc_call *call, const SubscribeRequest *req,
                            struct rpc_out *out)
 {
     struct hub_stream *stream;
+    db_tell_reads(call);
     TRY(hub_add(call, topics_of(req), &stream));
     event_position position;
     TRY(begin(call, req, out, stream, &position));

@@ -1,14 +1,16 @@
 #include "services/events/wire.h"
 
+#include "db/db.h"
 #include "rpc/codec.h"
 
 #include <assert.h>
 #include <string.h>
 
 enum {
-    TAG_EVENT = 1 << 3 | 2,    /* SubscribeResponse.event, length-delimited */
-    TAG_EVENT_ID = 1 << 3 | 0, /* Event.event_id, varint */
-    TAG_MARK = 3 << 3 | 0,     /* Event.mark, varint */
+    TAG_EVENT = 1 << 3 | 2,      /* SubscribeResponse.event, length-delimited */
+    TAG_EVENT_ID = 1 << 3 | 0,   /* Event.event_id, varint */
+    TAG_MARK = 3 << 3 | 0,       /* Event.mark, varint */
+    TAG_READ_AFTER = 2 << 3 | 2, /* SubscribeResponse.read_after */
     VARINT_MAX = 10,
 };
 
@@ -21,8 +23,20 @@ static size_t put_varint(uint8_t *bytes, uint64_t value)
     return n;
 }
 
+/* Shorter than 128 bytes. */
+static size_t put_read_after(uint8_t *bytes, const char *token)
+{
+    size_t size = strlen(token);
+    if (size == 0)
+        return 0;
+    bytes[0] = TAG_READ_AFTER;
+    bytes[1] = (uint8_t)size;
+    memcpy(bytes + 2, token, size);
+    return 2 + size;
+}
+
 const uint8_t *event_wire(struct arena *arena, const EventRow *row,
-                          size_t *size)
+                          const char *read_after, size_t *size)
 {
     uint8_t id[2 + 2 * VARINT_MAX] = {TAG_EVENT_ID};
     size_t id_size = 1 + put_varint(id + 1, (uint64_t)row->seq);
@@ -31,7 +45,8 @@ const uint8_t *event_wire(struct arena *arena, const EventRow *row,
 
     size_t payload_size = row->payload.len;
     uint8_t *bytes =
-        arena_alloc(arena, 1 + VARINT_MAX + id_size + payload_size);
+        arena_alloc(arena, 1 + VARINT_MAX + id_size + payload_size + 2 +
+                               DB_READ_AFTER_BYTES);
     size_t n = 0;
     bytes[n++] = TAG_EVENT;
     n += put_varint(bytes + n, id_size + payload_size);
@@ -39,7 +54,8 @@ const uint8_t *event_wire(struct arena *arena, const EventRow *row,
     n += id_size;
     if (payload_size > 0)
         memcpy(bytes + n, row->payload.data, payload_size);
-    *size = n + payload_size;
+    n += payload_size;
+    *size = n + put_read_after(bytes + n, read_after);
     return bytes;
 }
 

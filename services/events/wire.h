@@ -11,10 +11,11 @@
 /* Events as they travel: encoded SubscribeResponse messages. */
 
 /* From a stored payload (an Event without event_id and mark) and these, without
- * decoding it: protobuf merges fields that stand beside each other.  In the
- * arena. */
+ * decoding it: protobuf merges fields that stand beside each other.
+ * `read_after` is the token of a database that has what the event tells of, ""
+ * when there is none.  In the arena. */
 const uint8_t *event_wire(struct arena *arena, const EventRow *row,
-                          size_t *size);
+                          const char *read_after, size_t *size);
 
 /* Small events that the stream itself makes, on the caller's stack. */
 typedef struct {

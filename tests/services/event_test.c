@@ -271,13 +271,14 @@ static void a_stored_event_gets_its_number_on_the_wire(void **state)
     for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
         row.seq = ids[i];
         row.mark = (int32_t)(ids[i] & INT32_MAX);
-        const uint8_t *bytes = event_wire(t->arena, &row, &size);
+        const uint8_t *bytes = event_wire(t->arena, &row, "token", &size);
         struct codec_error error;
         const SubscribeResponse *got = (const SubscribeResponse *)codec_decode(
             t->arena, SUBSCRIBE_RESPONSE_DESCRIPTOR, bytes, size, &error);
         assert_non_null(got);
         assert_int_equal(got->event->event_id, ids[i]);
         assert_int_equal(got->event->mark, row.mark);
+        assert_string_equal(got->read_after, "token");
         assert_string_equal(got->event->bid_updated->bid_id, "some bid");
         assert_int_equal(got->event->bid_updated->status, BID_STATUS_ACCEPTED);
     }

@@ -206,6 +206,36 @@ static void a_stream_resumes_at_every_position(void **state)
     }
 }
 
+static const SubscribeResponse *next_of(fixture *t, struct rpc_local *stream,
+                                        int64_t event_id)
+{
+    for (;;) {
+        const SubscribeResponse *response =
+            (const SubscribeResponse *)rpc_local_next(stream, t->arena,
+                                                      WAIT_MS);
+        assert_non_null(response);
+        if (response->event->event_id == event_id)
+            return response;
+        assert_string_equal(response->read_after, "");
+    }
+}
+
+/* From the log and live alike; what is later has a greater one. */
+static void each_event_says_what_to_read_after(void **state)
+{
+    fixture *t = *state;
+    struct person who = person(t, USER_TYPE_SEEKER);
+    write_events(t, who.user_id, 1);
+    struct rpc_local *stream = resume(t, &who, 0);
+    const SubscribeResponse *first = next_of(t, stream, 1);
+    assert_int_equal(strlen(first->read_after), DB_READ_AFTER_BYTES);
+    write_events(t, who.user_id, 1);
+    const SubscribeResponse *second = next_of(t, stream, 2);
+    assert_int_equal(strlen(second->read_after), DB_READ_AFTER_BYTES);
+    assert_true(strcmp(first->read_after, second->read_after) < 0);
+    rpc_local_free(stream);
+}
+
 static void a_backlog_of_many_pages_is_whole(void **state)
 {
     fixture *t = *state;
@@ -635,6 +665,7 @@ static void nobody_subscribes_without_a_token(void **state)
 
 TEST_MAIN("hub", TEST(a_stream_begins_now),
           TEST(a_stream_resumes_at_every_position),
+          TEST(each_event_says_what_to_read_after),
           TEST(a_backlog_of_many_pages_is_whole),
           TEST(subscribing_while_events_come_loses_and_doubles_nothing),
           TEST(a_position_ahead_of_the_log_needs_a_resync),
