@@ -65,7 +65,7 @@ add_library(testkit STATIC EXCLUDE_FROM_ALL
 target_link_libraries(testkit PRIVATE prbal_warnings
   PUBLIC services prbal_migrations PkgConfig::cmocka)
 foreach(test ${services_tests})
-  prbal_test(${test} services testkit)
+  prbal_test(${test} services testkit dbkit)
 endforeach()
 
 # Valgrind sees what optimised code does with memory; the sanitizers' own

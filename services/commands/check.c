@@ -1,5 +1,6 @@
 #include "db/admin.h"
 #include "services/app.h"
+#include "services/commands/check_ledger.h"
 #include "services/commands/command.h"
 #include "services/commands/database.h"
 #include "services/commands/invariants.h"
@@ -81,9 +82,10 @@ static int check_data(void)
 static int run(const char *const *arguments)
 {
     bool with_data = command_flag(arguments, "--invariants");
-    if (*arguments != NULL && (!with_data || arguments[1] != NULL))
+    bool ledger = command_flag(arguments, "--ledger");
+    if (*arguments != NULL && ((!with_data && !ledger) || arguments[1] != NULL))
         return command_misused(&command_check, *arguments);
-    int failures = check_rules() + check_database();
+    int failures = ledger ? check_ledger() : check_rules() + check_database();
     if (with_data)
         failures += check_data();
     if (failures == 0)
@@ -95,11 +97,15 @@ static int run(const char *const *arguments)
 const struct command command_check = {
     .name = "check",
     .summary = "Checks the settings and reaches the database",
-    .arguments = "[--invariants]",
-    .help = "With PRBAL_ENVIRONMENT=production a weak setting fails the check, "
-            "as it stops\n`prbald serve`; in development it is only told.\n\n"
-            "  --invariants  also look at all that has to hold in the data, "
-            "such as that no\n"
-            "                provider is booked twice; reads every row\n",
+    .arguments = "[--invariants | --ledger]",
+    .help =
+        "With PRBAL_ENVIRONMENT=production a weak setting fails the check, "
+        "as it stops\n`prbald serve`; in development it is only told.\n\n"
+        "  --invariants  also look at all that has to hold in the data, "
+        "such as that no\n"
+        "                provider is booked twice; reads every row\n"
+        "  --ledger      prove the books instead: every rule of the ledger, "
+        "with what\n"
+        "                breaks it, and what each kind of account has\n",
     .run = run,
 };

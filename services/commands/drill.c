@@ -242,14 +242,6 @@ static void tell_broken(const char *sentence, long long broken)
         printf("  BROKEN              %s: %lld do not\n", sentence, broken);
 }
 
-static size_t count_invariants(void)
-{
-    size_t count = 0;
-    while (invariants[count].sentence != NULL)
-        count++;
-    return count;
-}
-
 static bool check(struct drill *d)
 {
     char accounts[32], what[128];
@@ -259,7 +251,7 @@ static bool check(struct drill *d)
         !ask(d, "select count(*) from account", accounts, sizeof accounts))
         return false;
     snprintf(what, sizeof what, "%zu of %zu invariants hold; %s accounts",
-             count_invariants() - (size_t)broken, count_invariants(), accounts);
+             invariants_count() - (size_t)broken, invariants_count(), accounts);
     tell(d, "checked", what);
     return broken == 0 || cluster_fail(error_of(d), "%d invariant%s broken.",
                                        broken, broken == 1 ? " is" : "s are");

@@ -1,5 +1,6 @@
 #include "services/commands/invariants.h"
 
+#include "services/commands/check_ledger.h"
 #include "services/commands/invariant.sql.h"
 
 #include <stdlib.h>
@@ -16,21 +17,49 @@ const struct invariant invariants[] = {
     {NULL, NULL},
 };
 
-static int check_all(struct db_admin *link,
-                     void (*tell)(const char *sentence, long long broken),
-                     char *error, size_t error_size)
+size_t invariants_count(void)
 {
-    int broken = 0;
-    for (const struct invariant *i = invariants; i->sentence != NULL; i++) {
-        char count[32];
-        if (!db_admin_text(link, i->query->sql, NULL, count, sizeof count,
-                           error, error_size))
-            return -1;
-        long long found = atoll(count);
-        tell(i->sentence, found);
-        broken += found != 0;
+    size_t count = 0;
+    while (invariants[count].sentence != NULL)
+        count++;
+    for (const struct ledger_rule *r = ledger_rules; r->name != NULL; r++)
+        count++;
+    return count;
+}
+
+/* What a look needs, and what it has found. */
+struct look {
+    struct db_admin *link;
+    void (*tell)(const char *sentence, long long broken);
+    char *error;
+    size_t error_size;
+    int broken;
+};
+
+static bool check_one(struct look *look, const char *sentence, const char *sql)
+{
+    char count[32];
+    if (!db_admin_text(look->link, sql, NULL, count, sizeof count, look->error,
+                       look->error_size))
+        return false;
+    long long found = atoll(count);
+    look->tell(sentence, found);
+    look->broken += found != 0;
+    return true;
+}
+
+static bool check_all(struct look *look)
+{
+    static char sql[8192]; /* more than a frame takes */
+    for (const struct invariant *i = invariants; i->sentence != NULL; i++)
+        if (!check_one(look, i->sentence, i->query->sql))
+            return false;
+    for (const struct ledger_rule *r = ledger_rules; r->name != NULL; r++) {
+        ledger_rule_sql(r, "count(*)", sql, sizeof sql);
+        if (!check_one(look, r->name, sql))
+            return false;
     }
-    return broken;
+    return true;
 }
 
 int invariants_check(struct db_admin *link,
@@ -40,8 +69,8 @@ int invariants_check(struct db_admin *link,
     if (!db_admin_run(link, "begin isolation level repeatable read read only",
                       error, error_size))
         return -1;
-    int broken = check_all(link, tell, error, error_size);
-    if (broken >= 0 && !db_admin_run(link, "commit", error, error_size))
+    struct look look = {link, tell, error, error_size, 0};
+    if (!check_all(&look) || !db_admin_run(link, "commit", error, error_size))
         return -1;
-    return broken;
+    return look.broken;
 }

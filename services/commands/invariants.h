@@ -15,6 +15,9 @@ struct invariant {
 
 extern const struct invariant invariants[]; /* ends with a NULL sentence */
 
+/* How many there are: these, and the rules of the ledger. */
+size_t invariants_count(void);
+
 /* Looks at all of them in one snapshot.  `tell` gets each sentence with its
  * count.  Reports how many are broken; -1 with a sentence in error[error_size]
  * when PostgreSQL does not answer.  Blocks. */
