@@ -103,6 +103,14 @@ as $$
                        or extract(isodow from d.day) = weekday)) end
 $$;
 
+-- What ends by the clock is found by it.
+create index bid_by_expiry on bid (expires_at)
+  where status in ('REQUESTED', 'PENDING', 'COUNTERED');
+create index service_needed_until on service (deadline)
+  where status = 'OPEN' and kind = 'NEEDED';
+create index booking_pending_by_start on booking (start_at)
+  where status = 'PENDING';
+
 -- Queues that stand still until they are let go on.
 create table job_pause (
   queue     text        primary key check (length(queue) <= 60),

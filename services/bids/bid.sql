@@ -284,3 +284,37 @@ update bid
  where bid_id = $1
    and status = 'ACCEPTED'
 returning {{bid_party_columns}};
+
+-- name: bids_expire :many BidPartyRow :bounded by $1
+-- Live bids whose time is over, by their own word or by their service's
+-- deadline.  Those that somebody is deciding on just now are left to them.
+update bid b
+   set status     = 'EXPIRED',
+       updated_at = now()
+  from service s
+ where b.bid_id in (
+       select e.bid_id
+         from bid e
+        where e.status in ('REQUESTED', 'PENDING', 'COUNTERED')
+          and e.bid_id in (
+              select bid_id
+                from bid
+               where status in ('REQUESTED', 'PENDING', 'COUNTERED')
+                 and expires_at < now()
+              union
+              select o.bid_id
+                from service d
+                join bid o on o.service_id = d.service_id
+               where d.status = 'OPEN'
+                 and d.kind = 'NEEDED'
+                 and d.deadline < now()
+                 and o.status in ('REQUESTED', 'PENDING', 'COUNTERED')
+               limit $1)
+          for update skip locked)
+   and s.service_id = b.service_id
+returning b.bid_id,
+          b.service_id,
+          b.seeker_id,
+          b.provider_id,
+          b.status,
+          s.title as service_title;

@@ -64,6 +64,7 @@ k.booking_id,
        k.status,
        k.payment_policy,
        k.payment_status,
+       k.start_at as start_time,
        s.title    as service_title,
        s.owner_id as service_owner_id;
 
@@ -348,6 +349,37 @@ select {{booking_state_columns}}
    and k.status = 'PENDING'
  order by k.booking_id
    for update of k;
+
+-- name: bookings_lock_overdue :many BookingStateRow
+-- Requests that nobody answered before their time came, and bookings that were
+-- to be paid in advance and were not within two days.
+select {{booking_state_columns}}
+  from booking k
+  left join service s on s.service_id = k.service_id
+ where k.status = 'PENDING'
+   and (k.start_at < now()
+        or (k.payment_policy = 'PREPAY' and k.payment_status = 'UNPAID'
+            and k.created_at < now() - interval '48 hours'))
+ order by k.booking_id
+ limit $1
+   for update of k skip locked;
+
+-- name: booking_to_remind :one BookingReminderRow
+-- Unless it has been cancelled or moved ($2 is when it was to start), or is over.
+select k.booking_id,
+       k.service_id,
+       k.bid_id,
+       k.seeker_id,
+       k.provider_id,
+       coalesce(s.title, '') as service_title,
+       to_char(k.start_at at time zone k.timezone, 'YYYY-MM-DD HH24:MI')
+         || ' (' || k.timezone || ')' as start_text
+  from booking k
+  left join service s on s.service_id = k.service_id
+ where k.booking_id = $1
+   and k.status = 'CONFIRMED'
+   and k.start_at = $2
+   and k.start_at > now();
 
 -- name: booking_count_overlaps :one CountRow
 -- Bookings of the provider ($1) in the way of the time $2 to $3 with $4 and $5

@@ -82,7 +82,8 @@ static rpc_status record_created(struct db *tx, const Booking *booking)
     const BookingStateRow row = {.booking_id = booking->booking_id,
                                  .service_id = booking->service_id,
                                  .seeker_id = booking->seeker->user_id,
-                                 .provider_id = booking->provider->user_id};
+                                 .provider_id = booking->provider->user_id,
+                                 .start_time = booking->start_time};
     TRY(booking_record(tx, &row, booking->status, "CREATED", NULL));
     return open_room(tx, booking);
 }

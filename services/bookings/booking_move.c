@@ -9,6 +9,7 @@
 #include "services/bookings/bookings.h"
 #include "services/caller.h"
 #include "services/events/events.h"
+#include "services/jobs/handlers.h"
 #include "services/listings/service_lifecycle.sql.h"
 #include "services/notifications/notify.h"
 #include "services/users/profile_counters.sql.h"
@@ -25,6 +26,8 @@ rpc_status booking_record(struct db *tx, const BookingStateRow *booking,
                           booking->service_id, status);
     event_booking_updated(tx, booking->provider_id, booking->booking_id,
                           booking->service_id, status);
+    if (status == BOOKING_STATUS_CONFIRMED)
+        booking_plan_reminders(tx, booking);
     return db_exec(tx, &timeline_append, NULL, db_text(booking->booking_id),
                    db_text(timeline_type), db_text(call->caller.id),
                    db_text_or_null(note));
@@ -70,6 +73,13 @@ static const struct step cancel_step = {BOOKING_STATUS_CANCELLED,
                                         "cancel",
                                         "CANCELLED",
                                         "booking.cancelled",
+                                        NOTIFICATION_TYPE_TASK_CANCELLED};
+/* By the clock. */
+static const struct step expire_step = {BOOKING_STATUS_CANCELLED,
+                                        BOOKING_BY_SYSTEM,
+                                        "expire",
+                                        "CANCELLED",
+                                        "booking.expired",
                                         NOTIFICATION_TYPE_TASK_CANCELLED};
 
 static bool caller_is_provider(const struct rpc_call *call,
@@ -271,5 +281,22 @@ rpc_status bookings_decline_pending(struct db *tx, const char *service_id,
                 db_text(service_id)));
     for (size_t i = 0; i < count; i++)
         TRY(take_step(tx, pending[i], &decline_step, reason));
+    return RPC_SUCCESS;
+}
+
+/* ---- by the clock ---- */
+
+rpc_status booking_expire_overdue(struct db *tx, struct job_run *run)
+{
+    enum { BOOKINGS_A_BITE = 50, PAUSE_MS = 50 };
+    size_t count;
+    BookingStateRow **overdue;
+    TRY(db_many(tx, &bookings_lock_overdue, &count, &overdue,
+                db_int(BOOKINGS_A_BITE)));
+    for (size_t i = 0; i < count; i++)
+        TRY(take_step(tx, overdue[i], &expire_step,
+                      "It was not confirmed in time."));
+    if (count == BOOKINGS_A_BITE)
+        run->again_after_ms = PAUSE_MS;
     return RPC_SUCCESS;
 }

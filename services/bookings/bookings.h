@@ -29,7 +29,12 @@ rpc_status bookings_decline_pending(struct db *tx, const char *service_id,
 
 /* For use inside the domain. */
 
-/* A timeline entry, and a BOOKING_UPDATED event to both participants. */
+/* Jobs that remind both participants of a CONFIRMED booking before it starts.
+ * Does not suspend. */
+void booking_plan_reminders(struct db *tx, const BookingStateRow *booking);
+
+/* A timeline entry, a BOOKING_UPDATED event to both participants, and the
+ * reminders of a booking that is CONFIRMED from now on. */
 rpc_status booking_record(struct db *tx, const BookingStateRow *booking,
                           BookingStatus status, const char *timeline_type,
                           const char *note);

@@ -1,5 +1,6 @@
 #include "services/jobs/kinds.h"
 
+#include "services/bookings/booking_row.rpc.h"
 #include "services/jobs/handlers.h"
 #include "services/mail/mail_row.rpc.h"
 
@@ -22,6 +23,9 @@ const struct job_kind job_kinds[JOB_KIND_COUNT] = {
 };
 
 const struct job_rule job_rules[] = {
+    {JOB_BID_EXPIRE, .every_seconds = 60},
+    {JOB_BOOKING_EXPIRE, .every_seconds = 60},
+    {JOB_SERVICE_EXPIRE, .every_seconds = 600},
     {JOB_AUTH_SWEEP, .every_seconds = 600},
     {JOB_JOB_PURGE, .every_seconds = 600},
 };

@@ -61,3 +61,18 @@ update service
 update service
    set bookings_count = bookings_count + 1
  where service_id = $1;
+
+-- name: services_expire :many ServiceExpiredRow :bounded by $1
+-- What was needed until a week ago and found nobody.
+update service
+   set status     = 'CANCELLED',
+       updated_at = now()
+ where service_id in (select service_id
+                        from service
+                       where kind = 'NEEDED'
+                         and status = 'OPEN'
+                         and deadline < now() - interval '7 days'
+                       order by deadline
+                       limit $1
+                         for update skip locked)
+returning service_id, owner_id, title;
