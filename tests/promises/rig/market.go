@@ -33,7 +33,12 @@ func (c *Cluster) Offer(client *Client, owner *Person, deal Deal) (string, error
 
 // Need is one that its owner, a seeker, asks for.
 func (c *Cluster) Need(client *Client, owner *Person, deal Deal) (string, error) {
-	return c.create(client, owner, deal.request(pb.ServiceKind_SERVICE_KIND_NEEDED, c.category()))
+	return c.create(client, owner, c.NeedRequest(deal))
+}
+
+// NeedRequest is what Need sends, for who retries in another way.
+func (c *Cluster) NeedRequest(deal Deal) *pb.CreateServiceRequest {
+	return deal.request(pb.ServiceKind_SERVICE_KIND_NEEDED, c.category())
 }
 
 func (c *Cluster) create(client *Client, owner *Person, request *pb.CreateServiceRequest) (string, error) {

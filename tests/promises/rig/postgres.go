@@ -146,16 +146,25 @@ func (p *Postgres) Kill() error {
 	return killTree(pid)
 }
 
-// Signal goes to the postmaster and to all its children: SIGSTOP and SIGCONT
-// make a database that says nothing for a while.
-func (p *Postgres) Signal(number syscall.Signal) {
+// Silence stops all its processes: it is there, and says nothing.
+func (p *Postgres) Silence() error {
+	return p.signal(syscall.SIGSTOP)
+}
+
+// Wake lets them go on.
+func (p *Postgres) Wake() error {
+	return p.signal(syscall.SIGCONT)
+}
+
+func (p *Postgres) signal(number syscall.Signal) error {
 	pid := p.PID()
 	if pid == 0 {
-		return
+		return fmt.Errorf("there is no PostgreSQL")
 	}
-	for _, one := range append([]int{pid}, Children(pid)...) {
+	for _, one := range stoppedTree(pid) {
 		syscall.Kill(one, number)
 	}
+	return nil
 }
 
 // Stop is the fast shutdown.

@@ -103,9 +103,15 @@ func Children(pid int) []int {
 	return children
 }
 
+// A process and its children, of which it makes no more: it is stopped.
+func stoppedTree(pid int) []int {
+	syscall.Kill(pid, syscall.SIGSTOP)
+	return append([]int{pid}, Children(pid)...)
+}
+
 // killTree ends a process and its children with SIGKILL, and waits for all.
 func killTree(pid int) error {
-	all := append([]int{pid}, Children(pid)...)
+	all := stoppedTree(pid)
 	for _, one := range all {
 		syscall.Kill(one, syscall.SIGKILL)
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -15,7 +16,7 @@ import (
 
 const (
 	brokenShown = 12              // sentences of what is broken
-	shortBound  = 2 * time.Minute // hang bounds: a promise that takes longer is broken
+	shortBound  = 5 * time.Minute // hang bounds: a promise that takes longer is broken
 	longBound   = 60 * time.Minute
 )
 
@@ -213,4 +214,14 @@ func Count(number int) string {
 		text = text[:i] + "," + text[i:]
 	}
 	return text
+}
+
+// Percentile of times; 100 is the longest one, and 0 without any.
+func Percentile(times []time.Duration, percent int) time.Duration {
+	if len(times) == 0 {
+		return 0
+	}
+	sorted := slices.Clone(times)
+	slices.Sort(sorted)
+	return sorted[min(len(sorted)*percent/100, len(sorted)-1)]
 }
