@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 )
 
 // Build says which prbald: with the sanitizers, for what must be right, or the
@@ -27,6 +28,8 @@ type Setup struct {
 	Private bool
 	// Of a database that the promise has started by itself.
 	DatabaseURL string
+	// Streaming standbys that answer reads, by how much later they replay.
+	Standbys []time.Duration
 	// Of prbald: "event_retention": "10m". The limits of single methods are off
 	// unless "rate_methods" is "true".
 	Settings map[string]string
@@ -37,6 +40,7 @@ type Setup struct {
 type Cluster struct {
 	Database *Postgres
 	Servers  []*Server
+	Standbys []*Postgres
 
 	trial  *Trial
 	setup  Setup
@@ -68,6 +72,9 @@ func (t *Trial) Cluster(setup Setup) *Cluster {
 	t.Cleanup(c.Database.end)
 	if c.Database.own {
 		t.Must(c.Database.Start(), "PostgreSQL")
+	}
+	for number, delay := range setup.Standbys {
+		c.startStandby(number, delay)
 	}
 	for number := range setup.Servers {
 		server := c.newServer(number)

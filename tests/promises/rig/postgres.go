@@ -27,6 +27,7 @@ type Postgres struct {
 	process   *process
 	trial     *Trial
 	pool      *pgxpool.Pool
+	options   []string // of its own, for the command line
 }
 
 // The newest PostgreSQL of Debian's.
@@ -86,12 +87,13 @@ func (p *Postgres) URL() string {
 // Start starts it with the settings of a real one (what is committed is on the
 // disk) and waits until it takes connections.
 func (p *Postgres) Start() error {
-	command, err := postgresCommand("postgres", "-D", filepath.Join(p.home, "data"),
+	arguments := append([]string{"-D", filepath.Join(p.home, "data"),
 		"-c", "listen_addresses=", "-c", "port=5432", "-c", "unix_socket_directories="+p.home,
 		"-c", "unix_socket_permissions=0700", "-c", "max_connections=200", "-c", "jit=off",
 		"-c", "shared_buffers=128MB", "-c", "max_wal_size=2GB", "-c", "timezone=UTC",
 		"-c", "log_line_prefix=%m [%p] ", "-c", "log_min_duration_statement=1000",
-		"-c", "max_parallel_workers_per_gather=0", "-c", "random_page_cost=1.1")
+		"-c", "max_parallel_workers_per_gather=0", "-c", "random_page_cost=1.1"}, p.options...)
+	command, err := postgresCommand("postgres", arguments...)
 	if err != nil {
 		return err
 	}
@@ -140,10 +142,12 @@ func (p *Postgres) Kill() error {
 	if pid == 0 {
 		return nil
 	}
+	// All at once: children of one that is gone are not found any more.
+	err := killTree(pid)
 	if p.process != nil {
 		p.process.signal(syscall.SIGKILL)
 	}
-	return killTree(pid)
+	return err
 }
 
 // Silence stops all its processes: it is there, and says nothing.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -55,6 +56,9 @@ func (s *Server) environment() []string {
 	}
 	if !s.cluster.setup.Private {
 		settings["database_url"] = s.cluster.Database.URL()
+	}
+	if len(s.cluster.Standbys) > 0 {
+		settings["replica_url"] = s.cluster.standbyURLs()
 	}
 	for name, value := range s.cluster.setup.Settings {
 		settings[name] = value
@@ -182,6 +186,18 @@ func (s *Server) Probe(path string) int {
 	}
 	answer.Body.Close()
 	return answer.StatusCode
+}
+
+// All of /metrics, "" without an answer.
+func (s *Server) metrics() string {
+	client := http.Client{Timeout: 5 * time.Second}
+	answer, err := client.Get("http://" + s.Edge + "/metrics")
+	if err != nil {
+		return ""
+	}
+	defer answer.Body.Close()
+	text, _ := io.ReadAll(answer.Body)
+	return string(text)
 }
 
 // What nobody asked for: an end of its own, or words of a sanitizer.
