@@ -3,14 +3,10 @@
 
 #include "rpc/admission.h"
 #include "rpc/co.h"
-#include "rpc/codec.h"
 #include "rpc/details.h"
-#include "rpc/fault.h"
 #include "rpc/hash.h"
 #include "rpc/observe.h"
 #include "rpc/orca_report.h"
-#include "rpc/read_mask.h"
-#include "rpc/validate.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -252,49 +248,6 @@ static void answer(struct call_state *state, rpc_status status)
 
 /* --- the coroutine -------------------------------------------------------- */
 
-static rpc_status run_unary(struct call_state *state)
-{
-    struct rpc_call *call = &state->call;
-    const struct read_mask *mask;
-    TRY(read_mask_open(call, state->entry->read_mask, state->request, &mask));
-    ProtobufCMessage *res = codec_new(call->arena, call->method->response);
-    TRY(call->method->unary(call, state->request, res));
-    TRY(rpc_alive(call));
-    read_mask_prune(mask, res);
-    return call_send(state, res);
-}
-
-static rpc_status run_client_stream(struct call_state *state)
-{
-    struct rpc_call *call = &state->call;
-    ProtobufCMessage *res = codec_new(call->arena, call->method->response);
-    TRY(call->method->client_stream(call, &state->in, res));
-    TRY(rpc_alive(call));
-    return call_send(state, res);
-}
-
-static rpc_status run_handler(struct call_state *state)
-{
-    struct rpc_call *call = &state->call;
-    const struct rpc_method *method = call->method;
-    TRY(rpc_faults_meet(call->server->options.faults, call));
-    if (state->request != NULL)
-        TRY(rpc_validate(call, method->rules, state->request));
-
-    state->handler_us = loop_now_us(call->loop);
-    switch (method->kind) {
-    case RPC_UNARY:
-        return run_unary(state);
-    case RPC_SERVER_STREAM:
-        return method->server_stream(call, state->request, &state->out);
-    case RPC_CLIENT_STREAM:
-        return run_client_stream(state);
-    case RPC_BIDI_STREAM:
-        return method->bidi(call, &state->in, &state->out);
-    }
-    abort();
-}
-
 static void run_defers(struct rpc_call *call)
 {
     while (call->defers != NULL) {
@@ -319,7 +272,7 @@ static void call_main(void *argument)
     begin(call);
     rpc_status status = call->ended;
     if (status.code == RPC_OK)
-        status = run_handler(state);
+        status = call_run_handler(state);
     if (call->ended.code != RPC_OK)
         status = call->ended;
     if (state->phase != CALL_ANSWERED)

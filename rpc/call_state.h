@@ -120,6 +120,10 @@ void call_end_starved(struct call_state *state);
  * deadline, or says why not. */
 rpc_status gate_pass(struct call_state *state);
 
+/* On the call's coroutine: faults made on purpose, the request's rules, the
+ * handler, and a single answer's way out (rpc/call_run.c). */
+rpc_status call_run_handler(struct call_state *state);
+
 void call_send_headers(struct call_state *state); /* rpc/stream.c */
 
 /* Asks the application for the metadata that goes with what leaves now. */

@@ -48,7 +48,8 @@ struct rpc_method {
     uint32_t deadline_max_ms;     /* a longer one is cut; 0 = any */
     uint32_t request_bytes_max;   /* one message, inflated; 0 = the server's */
     bool has_no_side_effects;     /* idempotency_level: HTTP GET may call it */
-    bool is_fresh; /* and no answer of it may be older than the question */
+    bool is_fresh;      /* and no answer of it may be older than the question */
+    bool is_idempotent; /* the hook `once` runs it */
     const ProtobufCMessageDescriptor *request;
     const ProtobufCMessageDescriptor *response;
     const struct rpc_rules *rules; /* of the request; NULL = none */

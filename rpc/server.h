@@ -31,6 +31,12 @@ struct rpc_hooks {
      * last moment for metadata.  `set` is rpc_set_header or rpc_set_trailer.
      * Not for a call that was refused before begin.  Must not suspend. */
     void (*leave)(struct rpc_call *call, rpc_set_metadata *set);
+    /* Runs a method that is marked (prbal.idempotent), once its request is
+     * valid: fills `response` by call->method->unary(), or with what an earlier
+     * call of the same intent was answered.  May suspend.  Without it such a
+     * method runs like any other. */
+    rpc_status (*once)(struct rpc_call *call, const void *request,
+                       void *response);
     /* Per loop, on its thread, before the first and after the last call. */
     rpc_status (*loop_start)(struct rpc_server *server, struct loop *loop);
     void (*loop_stop)(struct rpc_server *server, struct loop *loop);

@@ -12,6 +12,7 @@ enum {
     LIMIT = 50002,
     DEADLINE = 50003,
     REQUEST_BYTES = 50004,
+    IDEMPOTENT = 50005,
     FRESH = 50006,
 };
 
@@ -135,16 +136,55 @@ static void emit_limits(struct gen *gen, FILE *out, const proto_method *method)
                 (unsigned)option_number(&method->options->base, REQUEST_BYTES));
 }
 
-/* What HTTP GET may call (Connect).  A stream cannot be asked for by GET. */
-static void emit_idempotency(FILE *out, const proto_method *method)
+static bool only_reads(const proto_method *method)
 {
-    if (method->options != NULL &&
-        method->options->idempotency_level ==
-            GOOGLE__PROTOBUF__METHOD_OPTIONS__IDEMPOTENCY_LEVEL__NO_SIDE_EFFECTS)
+    return method->options != NULL &&
+           method->options->idempotency_level ==
+               GOOGLE__PROTOBUF__METHOD_OPTIONS__IDEMPOTENCY_LEVEL__NO_SIDE_EFFECTS;
+}
+
+static bool is_idempotent(const proto_method *method)
+{
+    return method->options != NULL &&
+           option_number(&method->options->base, IDEMPOTENT) != 0;
+}
+
+/* Answers are kept by caller, so whoever may call must be somebody. */
+static void check_idempotent(struct gen *gen, const proto_file *file,
+                             const proto_service *service,
+                             const proto_method *method)
+{
+    const uint32_t nobody =
+        1u << PB__ROLE__ROLE_OPEN | 1u << PB__ROLE__ROLE_PUBLIC |
+        1u << PB__ROLE__ROLE_SERVICE | 1u << PB__ROLE__ROLE_OPERATOR;
+    const char *why = NULL;
+    if (method->client_streaming || method->server_streaming)
+        why = "it streams";
+    else if (only_reads(method))
+        why = "it has no side effects";
+    else if (access_bits(gen, file, service, method) & nobody)
+        why = "who calls it may be nobody";
+    if (why != NULL)
+        gen_problem(gen, "%s: %s.%s.%s cannot be (prbal.idempotent): %s",
+                    file->name, file->package, service->name, method->name,
+                    why);
+}
+
+/* What HTTP GET may call (Connect; a stream cannot be asked for by GET), and
+ * what a retry finds done. */
+static void emit_idempotency(struct gen *gen, FILE *out, const proto_file *file,
+                             const proto_service *service,
+                             const proto_method *method)
+{
+    if (only_reads(method))
         fprintf(out, "     .has_no_side_effects = true,\n");
     if (method->options != NULL &&
         option_number(&method->options->base, FRESH) > 0)
         fprintf(out, "     .is_fresh = true,\n");
+    if (!is_idempotent(method))
+        return;
+    check_idempotent(gen, file, service, method);
+    fprintf(out, "     .is_idempotent = true,\n");
 }
 
 static const char *const kinds[2][2] = {
@@ -189,7 +229,7 @@ static void emit_method(struct gen *gen, FILE *out, const proto_file *file,
     fprintf(out, "     .access = 0x%x,\n",
             access_bits(gen, file, service, method));
     emit_limits(gen, out, method);
-    emit_idempotency(out, method);
+    emit_idempotency(gen, out, file, service, method);
     fprintf(out, "     .request = %s,\n     .response = %s,\n",
             descriptor_of(gen, method->input_type),
             descriptor_of(gen, method->output_type));

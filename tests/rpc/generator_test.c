@@ -100,6 +100,20 @@ static const struct {
     {"message A {} message B {} service AService { rpc Do(A) returns (B) {"
      "option (prbal.access) = {roles: [ROLE_UNSPECIFIED]}; } }",
      "names role 0, which is none"},
+    {"message A {} message B {} service AService { rpc Do(A) returns (stream B)"
+     " { option (prbal.access).roles = ROLE_ANY;"
+     "option (prbal.idempotent) = true; } }",
+     "prbal.v1.AService.Do cannot be (prbal.idempotent): it streams"},
+    {"message A {} message B {} service AService { rpc Do(A) returns (B) {"
+     "option idempotency_level = NO_SIDE_EFFECTS;"
+     "option (prbal.access).roles = ROLE_ANY;"
+     "option (prbal.idempotent) = true; } }",
+     "cannot be (prbal.idempotent): it has no side effects"},
+    {"message A {} message B {} service AService { rpc Do(A) returns (B) {"
+     "option (prbal.access).roles = ROLE_ANY;"
+     "option (prbal.access).roles = ROLE_SERVICE;"
+     "option (prbal.idempotent) = true; } }",
+     "cannot be (prbal.idempotent): who calls it may be nobody"},
     {"message A { string f = 1 [(buf.validate.field).string.pattern = '(']; }",
      "prbal.v1.A.f: its pattern will not do: a group is not closed"},
     {"message A { string f = 1 [(buf.validate.field).string.pattern = "
@@ -179,6 +193,25 @@ static void options_in_pieces_are_put_together(void **state)
     assert_says(source, ".request_bytes_max = 300000");
 }
 
+static void marks_reach_the_method_table(void **state)
+{
+    fixture *t = *state;
+    assert_true(generate(t, "message A {} message B {} service AService {"
+                            "rpc Do(A) returns (B) {"
+                            "option (prbal.access).roles = ROLE_SEEKER;"
+                            "option (prbal.idempotent) = true; }"
+                            "rpc Look(A) returns (B) {"
+                            "option idempotency_level = NO_SIDE_EFFECTS;"
+                            "option (prbal.access).roles = ROLE_SEEKER;"
+                            "option (prbal.idempotent) = false; } }"));
+    const char *source = generated(t, "x.rpc.c");
+    const char *look = strstr(source, "AService/Look");
+    const char *mark = strstr(source, ".is_idempotent = true");
+    const char *pure = strstr(source, ".has_no_side_effects = true");
+    assert_true(mark != NULL && mark < look && pure > look);
+    assert_null(strstr(look, ".is_idempotent"));
+}
+
 static void names_read_well(void **state)
 {
     fixture *t = *state;
@@ -229,6 +262,7 @@ int main(void)
         TEST(what_cannot_be_kept_stops_the_build),
         TEST(all_problems_are_told_at_once),
         TEST(options_in_pieces_are_put_together),
+        TEST(marks_reach_the_method_table),
         TEST(names_read_well),
         TEST(rules_reach_the_method_table),
     };

@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #define TEST_ECHO "/prbal.test.TestService/Echo"
+#define TEST_NOTE "/prbal.test.TestService/Note"
 #define TEST_READ "/prbal.test.TestService/Read"
 #define TEST_SLEEP "/prbal.test.TestService/Sleep"
 #define TEST_FAIL "/prbal.test.TestService/Fail"

@@ -13,6 +13,14 @@ rpc_status test_echo(struct rpc_call *call, const EchoRequest *req,
     return RPC_SUCCESS;
 }
 
+rpc_status test_note(struct rpc_call *call, const NoteRequest *req,
+                     NoteResponse *res)
+{
+    (void)call;
+    res->text = req->text;
+    return RPC_SUCCESS;
+}
+
 static Tree *make_tree(struct arena *arena, const char *name, int depth)
 {
     static char payload[] = "payload";
