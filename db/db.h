@@ -137,6 +137,15 @@ rpc_status db_exec_args(struct db *db, const struct db_query *query,
  * pool; a transaction inside a transaction is a programming error. */
 rpc_status db_begin(struct db *db, struct db **tx);
 
+/* From now on `fn(tx, argument)` runs first in every transaction of the call,
+ * before db_begin() returns.  When it fails, nothing is left open and
+ * db_begin() answers that.  While it is there, a statement that may change
+ * something is refused outside a transaction (INTERNAL): `fn` is to see all
+ * that the call writes.  One at a time; a NULL `fn` takes it away.  Does not
+ * suspend. */
+void db_on_begin(struct db *db, rpc_status (*fn)(struct db *tx, void *argument),
+                 void *argument);
+
 /* Runs the before-commit hooks, commits, gives the link back, runs the
  * after-commit hooks.  A link that breaks while COMMIT is on its way answers
  * UNKNOWN with reason WRITE_OUTCOME_UNKNOWN: nobody can say whether it

@@ -250,9 +250,20 @@ static observed_as kind_of(const struct db *db, const struct db_query *query)
     return query->reads ? OBSERVED_READ : OBSERVED_WRITE;
 }
 
+/* db_on_begin() is to see all that the call writes. */
+static rpc_status check_place(struct db *db, const struct db_query *query)
+{
+    if (db->tx != NULL || db->on_begin == NULL || query->reads)
+        return RPC_SUCCESS;
+    sqlstate_log(query, "refused", "a write outside the call's transaction");
+    return rpc_fail(db->call, RPC_INTERNAL, "%s outside a transaction",
+                    query->name);
+}
+
 rpc_status execute(struct db *db, const struct db_query *query,
                    const db_arg *args, size_t count, PGresult **result)
 {
+    TRY(check_place(db, query));
     struct execution e = {
         .db = db, .query = query, .args = args, .count = count};
     e.replica = replica_for(db, query);

@@ -57,6 +57,8 @@ struct db {
     /* And who answers its reads; NULL = the primary. */
     struct replica *replica;
     bool is_routed;
+    rpc_status (*on_begin)(struct db *tx, void *argument); /* or NULL */
+    void *on_begin_argument;
 };
 
 /* Whether what a statement commits is to be known by its position: somebody

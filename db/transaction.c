@@ -1,7 +1,8 @@
 /*
- *   begin -> [statement] ... -> commit -> hooks
- *                |                |
- *                +-> failed ------+--> rollback (also at the call's end)
+ *   begin -> hook -> [statement] ... -> hooks -> commit -> hooks
+ *              |          |               |        |
+ *              +-> failed +---------------+--------+-> rollback (also at the
+ *                                                      call's end)
  */
 #include "db/transaction.h"
 
@@ -71,6 +72,25 @@ static void at_call_end(void *argument)
     end(argument);
 }
 
+void db_rollback(struct db *db)
+{
+    assert(db->tx != NULL);
+    if (db->tx->lease == NULL)
+        return;
+    rpc_undefer(db->call, db);
+    end(db);
+}
+
+static rpc_status run_begin_hook(struct db *tx)
+{
+    if (tx->on_begin == NULL)
+        return RPC_SUCCESS;
+    rpc_status status = tx->on_begin(tx, tx->on_begin_argument);
+    if (status.code != RPC_OK)
+        db_rollback(tx);
+    return status;
+}
+
 rpc_status db_begin(struct db *db, struct db **out)
 {
     assert(db->tx == NULL && "a transaction inside a transaction");
@@ -82,16 +102,14 @@ rpc_status db_begin(struct db *db, struct db **out)
     inner->tx->lease = lease;
     rpc_defer(db->call, at_call_end, inner);
     *out = inner;
-    return RPC_SUCCESS;
+    return run_begin_hook(inner);
 }
 
-void db_rollback(struct db *db)
+void db_on_begin(struct db *db, before_fn fn, void *argument)
 {
-    assert(db->tx != NULL);
-    if (db->tx->lease == NULL)
-        return;
-    rpc_undefer(db->call, db);
-    end(db);
+    assert(db->tx == NULL);
+    db->on_begin = fn;
+    db->on_begin_argument = argument;
 }
 
 /* -------------------------------------------------------------------- commit
