@@ -9,6 +9,7 @@
 #include "rpc/loop.h"
 #include "services/auth/authenticate.h"
 #include "services/events/hub.h"
+#include "services/idempotency/idempotency.h"
 #include "services/jobs/worker.h"
 
 static void begin(struct rpc_call *call)
@@ -41,6 +42,7 @@ static rpc_status on_loop_start(struct rpc_server *server, struct loop *loop)
     };
     db_pool_create(loop, &options);
     authenticate_loop_start(server, loop);
+    idempotency_loop_start(loop);
     hub_start(server, loop, app->database_url);
     jobs_start(server, loop);
     return RPC_SUCCESS;
@@ -51,6 +53,7 @@ static void on_loop_stop(struct rpc_server *server, struct loop *loop)
     (void)server;
     jobs_stop(loop);
     hub_stop(loop);
+    idempotency_loop_stop(loop);
     authenticate_loop_stop(loop);
     db_pool_destroy(db_pool_of(loop));
 }
@@ -88,6 +91,7 @@ struct rpc_hooks app_hooks(void)
         .authenticate = authenticate,
         .begin = begin,
         .leave = leave,
+        .once = idempotency_run,
         .loop_start = on_loop_start,
         .loop_stop = on_loop_stop,
         .busy = jobs_are_busy,

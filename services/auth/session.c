@@ -12,11 +12,11 @@ static rpc_status end_session(struct rpc_call *call, const char *session_id,
     TRY(db_begin(call->db, &tx));
     TRY(db_exec(tx, &session_end, ended, db_text(session_id),
                 db_text(call->caller.id), db_text(reason)));
-    if (*ended > 0)
-        TRY(audit(tx, action, "Session", session_id, NULL));
+    if (*ended == 0)
+        return RPC_SUCCESS;
+    TRY(audit(tx, action, "Session", session_id, NULL));
     TRY(db_commit(tx));
-    if (*ended > 0)
-        revocation_tell(call, call->caller.id, session_id);
+    revocation_tell(call, call->caller.id, session_id);
     return RPC_SUCCESS;
 }
 

@@ -268,13 +268,11 @@ static rpc_status find_twin(struct db *db, const CreateBookingRequest *req,
 }
 
 /* Nothing was inserted: a twin was faster, or the owner was. */
-static rpc_status twin_or_closed(struct rpc_call *call, struct db *tx,
-                                 const CreateBookingRequest *req,
+static rpc_status twin_or_closed(struct db *tx, const CreateBookingRequest *req,
                                  CreateBookingResponse *res)
 {
-    db_rollback(tx);
-    TRY(find_twin(call->db, req, &res->booking));
-    return res->booking != NULL ? RPC_SUCCESS : not_open(call);
+    TRY(find_twin(tx, req, &res->booking));
+    return res->booking != NULL ? db_commit(tx) : not_open(db_call(tx));
 }
 
 static rpc_status check_booking(struct rpc_call *call,
@@ -317,7 +315,7 @@ rpc_status booking_create_booking(struct rpc_call *call,
     }
     TRY(made);
     if (id == NULL)
-        return twin_or_closed(call, tx, req, res);
+        return twin_or_closed(tx, req, res);
     TRY(db_exec(tx, &service_count_booking, NULL, db_text(req->service_id)));
     TRY(read_booking(tx, id->booking_id, &res->booking));
     TRY(record_created(tx, res->booking));

@@ -80,10 +80,8 @@ rpc_status chat_send_message(struct rpc_call *call,
     if (room == NULL)
         return room_not_found(call);
     TRY(find_twin(call, tx, req, &res->message));
-    if (res->message != NULL) {
-        db_rollback(tx);
-        return RPC_SUCCESS;
-    }
+    if (res->message != NULL)
+        return db_commit(tx);
     TRY(check_reply(call, tx, req));
     TRY(db_one(tx, &message_insert, &res->message, db_text(req->room_id),
                db_text(call->caller.id), db_text(req->content),

@@ -34,17 +34,25 @@ static rpc_status check_roles(struct rpc_call *call, const char *target_id)
     return RPC_SUCCESS;
 }
 
+static rpc_status read_room(struct db *db, const char *room_id, ChatRoom **room)
+{
+    return db_one(db, &room_by_id, room, db_text(room_id),
+                  db_text(db_call(db)->caller.id));
+}
+
 static rpc_status open_direct(struct rpc_call *call, const char *target_id,
-                              ChatRoomIdRow **room)
+                              ChatRoom **result)
 {
     db_arg me = db_text(call->caller.id), target = db_text(target_id);
     struct db *tx;
+    ChatRoomIdRow *room;
     TRY(db_begin(call->db, &tx));
-    TRY(db_find(tx, &room_open_direct, room, me, target));
-    if (*room == NULL) /* a twin was faster */
-        TRY(db_one(tx, &room_direct_of, room, me, target));
+    TRY(db_find(tx, &room_open_direct, &room, me, target));
+    if (room == NULL) /* a twin was faster */
+        TRY(db_one(tx, &room_direct_of, &room, me, target));
     else
-        TRY(tell_room(tx, (*room)->room_id, CHAT_ROOM_KIND_DIRECT, ""));
+        TRY(tell_room(tx, room->room_id, CHAT_ROOM_KIND_DIRECT, ""));
+    TRY(read_room(tx, room->room_id, result));
     return db_commit(tx);
 }
 
@@ -60,12 +68,10 @@ rpc_status chat_open_direct_room(struct rpc_call *call,
     ChatRoomIdRow *room;
     TRY(db_find(call->db, &room_direct_of, &room, db_text(me),
                 db_text(target)));
-    if (room == NULL) {
-        TRY(check_roles(call, target));
-        TRY(open_direct(call, target, &room));
-    }
-    return db_one(call->db, &room_by_id, &res->room, db_text(room->room_id),
-                  db_text(me));
+    if (room != NULL)
+        return read_room(call->db, room->room_id, &res->room);
+    TRY(check_roles(call, target));
+    return open_direct(call, target, &res->room);
 }
 
 rpc_status chat_open_context_room(struct db *tx,

@@ -54,7 +54,7 @@ rpc_status listing_delete_service(struct rpc_call *call,
     TRY(db_begin(call->db, &tx));
     TRY(listing_lock(tx, req->service_id, &row));
     if (!row->is_active)
-        return RPC_SUCCESS;
+        return db_commit(tx);
     TRY(turn_all_down(tx, row, default_reason));
     TRY(set_state(tx, &service_deactivate, row));
     TRY(audit(tx, "service.deleted", "Service", row->service_id, NULL));

@@ -81,7 +81,10 @@ rpc_status notification_mark_all_read(struct rpc_call *call,
                                       MarkAllReadResponse *res)
 {
     (void)req;
-    TRY(db_exec(call->db, &notifications_mark_all_read, &res->marked_count,
+    struct db *tx;
+    TRY(db_begin(call->db, &tx));
+    TRY(db_exec(tx, &notifications_mark_all_read, &res->marked_count,
                 db_text(call->caller.id)));
-    return count_unread(call, call->db, &res->unread_count);
+    TRY(count_unread(call, tx, &res->unread_count));
+    return db_commit(tx);
 }

@@ -141,10 +141,9 @@ rpc_status user_update_me(struct rpc_call *call, const UpdateMeRequest *req,
     patch_apply(patch, &row->base);
     TRY(check_patched(call, patch, row));
     TRY(write_all(tx, call->caller.id, row));
-    TRY(db_commit(tx));
 
     UpdateMeResponse *me;
-    TRY(db_one(call->db, &me_get_updated, &me, db_text(call->caller.id)));
+    TRY(db_one(tx, &me_get_updated, &me, db_text(call->caller.id)));
     *res = *me;
-    return RPC_SUCCESS;
+    return db_commit(tx);
 }

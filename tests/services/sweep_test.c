@@ -4,6 +4,7 @@
 #include "tests/testkit/testkit.h"
 
 struct sweeping {
+    rpc_status (*handler)(struct db *tx, struct job_run *run);
     rpc_code code;
     bool done;
 };
@@ -15,19 +16,25 @@ static void run(struct rpc_call *call, void *argument)
     struct job_run nothing = {0};
     job->code = db_begin(call->db, &tx).code;
     if (job->code == RPC_OK)
-        job->code = auth_sweep(tx, &nothing).code;
+        job->code = job->handler(tx, &nothing).code;
     if (job->code == RPC_OK)
         job->code = db_commit(tx).code;
     job->done = true;
 }
 
-static void sweep(fixture *t)
+static void sweep_by(fixture *t,
+                     rpc_status (*handler)(struct db *tx, struct job_run *run))
 {
-    struct sweeping job = {0};
+    struct sweeping job = {.handler = handler};
     struct loop *loop = rpc_server_loop(t->server, 0);
     assert_non_null(rpc_task(t->server, loop, run, &job));
     loop_run_until(loop, &job.done);
     assert_int_equal(job.code, RPC_OK);
+}
+
+static void sweep(fixture *t)
+{
+    sweep_by(t, auth_sweep);
 }
 
 static const char *status_of(fixture *t, const struct person *who)
@@ -105,5 +112,24 @@ static void old_rows_go_and_young_ones_stay(void **state)
         1);
 }
 
+static void an_idempotency_key_is_kept_for_a_day(void **state)
+{
+    fixture *t = *state;
+    struct person who = person(t, USER_TYPE_SEEKER);
+    sql(t,
+        "insert into idempotent_reply (user_id, method, key, request_hash,"
+        " reply, created_at)"
+        " select '%s', '/m', n::text, sha256(''), '',"
+        " now() - n * interval '1 hour' from unnest(array[0, 23, 25, 48]) n",
+        who.user_id);
+    sweep_by(t, idempotency_sweep);
+    assert_string_equal(text(t,
+                             "select string_agg(key, ' ' order by key) from"
+                             " idempotent_reply where user_id = '%s'",
+                             who.user_id),
+                        "0 23");
+}
+
 TEST_MAIN("sweep", TEST(a_suspension_ends_at_its_time),
-          TEST(old_rows_go_and_young_ones_stay))
+          TEST(old_rows_go_and_young_ones_stay),
+          TEST(an_idempotency_key_is_kept_for_a_day))
