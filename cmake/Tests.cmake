@@ -82,6 +82,16 @@ if(PRBAL_VALGRIND)
   endforeach()
 endif()
 
+# Bids, bookings, payments and the ledger without input or output, step by step.
+add_library(simulation STATIC EXCLUDE_FROM_ALL
+  tests/simulate/ledger_model.c tests/simulate/world.c
+  tests/simulate/world_deals.c tests/simulate/world_money.c
+  tests/simulate/run.c tests/simulate/mistakes.c)
+target_link_libraries(simulation PRIVATE prbal_warnings PUBLIC services)
+add_executable(simulate EXCLUDE_FROM_ALL tests/simulate/simulate.c)
+target_link_libraries(simulate PRIVATE simulation prbal_warnings)
+prbal_test(tests/simulate/simulate_test.c services simulation)
+
 # with_postgres COMMAND: a PostgreSQL for a whole test run.
 add_executable(with_postgres tests/testkit/with_postgres.c)
 target_link_libraries(with_postgres PRIVATE db prbal_warnings)
