@@ -247,10 +247,6 @@ static rpc_status read_logs(struct hub *hub, struct rpc_call *call)
         hub->stats.polls++;
         TRY(poll_all(hub, call));
     }
-    if (hub->is_presence_due) {
-        hub->is_presence_due = false;
-        TRY(hub_read_presence(hub, call));
-    }
     struct batch *batch = ARENA_NEW(call->arena, struct batch);
     for (int i = 0; i < READS_A_TASK; i++) {
         take_batch(hub, call->arena, batch);
@@ -262,7 +258,11 @@ static rpc_status read_logs(struct hub *hub, struct rpc_call *call)
             return status;
         }
     }
-    return RPC_SUCCESS;
+    /* Last, so that the logs do not depend on it. */
+    if (!hub->is_presence_due)
+        return RPC_SUCCESS;
+    hub->is_presence_due = false;
+    return hub_read_presence(hub, call);
 }
 
 static void reading_task(struct rpc_call *call, void *argument)

@@ -5,6 +5,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -15,7 +16,7 @@ import (
 )
 
 const (
-	readerSilence = 6 * time.Second // three heartbeats of these trials
+	readerSilence = 4 * time.Second // several heartbeats of these trials
 	readerSleep   = 3 * time.Second // longer than `slow_reader`
 )
 
@@ -26,7 +27,7 @@ type logReader struct {
 	cluster  *rig.Cluster
 	person   *rig.Person
 	random   *rand.Rand
-	isSleepy bool
+	isSleepy atomic.Bool
 
 	mutex   sync.Mutex
 	seq     int64 // what it would resume after
@@ -38,8 +39,9 @@ type logReader struct {
 }
 
 func newLogReader(t *rig.Trial, c *rig.Cluster, person *rig.Person, number int, isSleepy bool) *logReader {
-	return &logReader{trial: t, cluster: c, person: person, random: t.Stream(1000 + number),
-		isSleepy: isSleepy, ends: map[string]int{}}
+	r := &logReader{trial: t, cluster: c, person: person, random: t.Stream(1000 + number), ends: map[string]int{}}
+	r.isSleepy.Store(isSleepy)
+	return r
 }
 
 func (r *logReader) position() int64 {
@@ -114,7 +116,7 @@ func (r *logReader) one(ctx context.Context, proxy *rig.Proxy, isEnough func(*pb
 		if isEnough != nil && isEnough(answer.Event) {
 			return nil
 		}
-		if r.isSleepy && r.random.IntN(40) == 0 {
+		if r.isSleepy.Load() && r.random.IntN(40) == 0 {
 			watchdog.Stop()
 			time.Sleep(readerSleep)
 			watchdog.Reset(readerSilence)

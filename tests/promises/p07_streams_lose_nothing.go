@@ -51,7 +51,7 @@ func streamsLoseNothing(t *rig.Trial) {
 	p := &p7{Trial: t}
 	p.cluster = t.Cluster(rig.Setup{Servers: p7Servers, Settings: map[string]string{
 		// Seconds instead of half a minute, so that each happens often.
-		"heartbeat": "2s", "keepalive": "3s", "keepalive_timeout": "3s", "slow_reader": "1s",
+		"heartbeat": "1s", "keepalive": "3s", "keepalive_timeout": "3s", "slow_reader": "1s",
 	}})
 	for _, server := range p.cluster.Servers {
 		p.proxies = append(p.proxies, t.Proxy(server.Address))
@@ -88,13 +88,13 @@ func (p *p7) breakConnections(duration time.Duration) {
 			reader.follow(follow, p.proxies, true)
 		}()
 	}
-	chaos := p.Chaos(100*time.Millisecond, 700*time.Millisecond,
+	network := p.Chaos(50*time.Millisecond, 400*time.Millisecond,
 		rig.Fault{Name: "cut", Weight: 4, Happen: p.some((*rig.Link).Cut)},
 		rig.Fault{Name: "half open", Weight: 3, Happen: p.some((*rig.Link).HalfOpen)},
 		rig.Fault{Name: "silence", Weight: 2, Happen: p.some(func(link *rig.Link) { link.Set(rig.Rule{BlackHole: true}) })},
-		rig.Fault{Name: "kill", Weight: 2, Happen: p.killOne},
 		rig.Fault{Name: "listener cut", Weight: 1, Happen: p.cutListeners},
 		rig.Fault{Name: "trim", Weight: 2, Happen: p.trim})
+	kills := p.Chaos(1*time.Second, 4*time.Second, rig.Fault{Name: "kill", Happen: p.killOne})
 	end := time.Now().Add(duration)
 	p.Together(6, func(number int) {
 		random := p.Stream(100_000 + number)
@@ -102,10 +102,13 @@ func (p *p7) breakConnections(duration time.Duration) {
 			p.write(p.rooms[random.IntN(len(p.rooms))], random)
 		}
 	})
-	faults := chaos.Stop()
+	faults := network.Stop() + kills.Stop()
 	p.Tried("clients", len(p.readers))
 	p.Tried("messages", int(p.messages.Load()))
-	p.Tried(fmt.Sprintf("faults (%d kills, %d trims)", chaos.Count("kill"), p.trims.Load()), faults)
+	p.Tried(fmt.Sprintf("faults (%d kills, %d trims)", kills.Count("kill"), p.trims.Load()), faults)
+	for _, reader := range p.readers {
+		reader.isSleepy.Store(false)
+	}
 	p.awaitAll()
 	stop()
 	following.Wait()
@@ -115,7 +118,7 @@ func (p *p7) breakConnections(duration time.Duration) {
 func (p *p7) some(what func(*rig.Link)) func(*rand.Rand) error {
 	return func(random *rand.Rand) error {
 		links := p.proxies[random.IntN(len(p.proxies))].Links()
-		for range min(len(links), 20) {
+		for range min(len(links), 10) {
 			what(links[random.IntN(len(links))])
 		}
 		return nil

@@ -43,7 +43,7 @@ type p8Room struct {
 func messagesOnceInOneOrder(t *rig.Trial) {
 	p := &p8{Trial: t}
 	p.cluster = t.Cluster(rig.Setup{Servers: 3, Settings: map[string]string{
-		"heartbeat": "2s", "keepalive": "3s", "keepalive_timeout": "3s"}})
+		"heartbeat": "1s", "keepalive": "3s", "keepalive_timeout": "3s"}})
 	for _, server := range p.cluster.Servers {
 		p.proxies = append(p.proxies, t.Proxy(server.Address))
 	}
