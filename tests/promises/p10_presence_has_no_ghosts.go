@@ -21,6 +21,7 @@ const (
 	p10Clean     = 2 * time.Second
 	p10Lost      = 60 * time.Second
 	p10OnlineMax = 30 * time.Second // hang bound
+	p10Lease     = 20 * time.Second // as it is by itself
 )
 
 // A group of people with streams at three servers, one of whom watches.
@@ -54,7 +55,11 @@ func presenceHasNoGhosts(t *rig.Trial) {
 	p.come(p.visitors)
 	p.goAway()
 	p.churn(t.Time(4*time.Second, 2*time.Minute))
-	p.sleep()
+	if t.Long {
+		p.sleep()
+		p.compareAll("after a server has slept")
+		p.outage()
+	}
 	p.compareAll("at the end")
 }
 
@@ -305,9 +310,6 @@ func pause(random *rand.Rand, most time.Duration) {
 // A server that does not run for longer than its lease: its people are gone
 // meanwhile, and there again when it goes on.
 func (p *p10) sleep() {
-	if !p.Long {
-		return
-	}
 	p.cluster.Servers[1].Signal(syscall.SIGSTOP)
 	for _, visitor := range p.visitors {
 		if visitor.server == 1 && visitor.isThere() {
@@ -316,6 +318,24 @@ func (p *p10) sleep() {
 		}
 	}
 	p.cluster.Servers[1].Signal(syscall.SIGCONT)
+}
+
+// The database is gone for longer than all leases: nobody has left for that.
+func (p *p10) outage() {
+	before := p.watcher.count()
+	p.Must(p.cluster.Database.Stop(), "PostgreSQL's end")
+	time.Sleep(p10Lease + 5*time.Second)
+	p.Must(p.cluster.Database.Start(), "PostgreSQL")
+	time.Sleep(p10Lease + 15*time.Second) // they have noticed each other's leases
+	changes := p.watcher.count() - before
+	p.Expect(changes == 0, "an outage of the database made %d come or go", changes)
+	p.Measured("%d said to go in an outage", changes)
+}
+
+func (w *p10Watcher) count() int {
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	return w.changes
 }
 
 func (v *p10Visitor) isThere() bool {
