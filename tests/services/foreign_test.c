@@ -22,6 +22,7 @@ typedef enum {
     MESSAGE,
     NOTIFICATION,
     SESSION,
+    PRESENCE, /* whether somebody is there */
     OBJECTS,
 } object;
 
@@ -62,6 +63,7 @@ static const struct row {
      RPC_NOT_FOUND},
     {"BookingService/ListTimelineEvents", "{'bookingId':'@'}", BOOKING,
      RPC_NOT_FOUND},
+    {"ChatService/GetPresence", "{'userIds':['@']}", PRESENCE, RPC_OK},
     {"ChatService/ListRooms", "{'bookingId':'@'}", BOOKING, RPC_OK},
     {"ChatService/ListRooms", "{'serviceId':'@'}", SERVICE, RPC_OK},
     {"ChatService/SendMessage", "{'roomId':'@','content':'Hi'}", ROOM,
@@ -186,6 +188,7 @@ static struct owner owner_of_everything(fixture *t)
         t, "select notification_id from notification where recipient_id = '%s'",
         o.who.user_id);
     o.ids[SESSION] = o.who.session_id;
+    o.ids[PRESENCE] = o.who.user_id;
     return o;
 }
 
