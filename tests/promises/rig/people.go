@@ -11,6 +11,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -23,7 +24,7 @@ const Password = "Quince-jam-77"
 // Argon2id of it: hundreds of people would cost minutes of processor by Register.
 const passwordHash = "$argon2id$v=19$m=19456,t=2,p=1$cHJvbWlzZXMtb2YtdGVzdA$plPi5PvDYwdXAH1b8liau1MdtjGjiAfHHEIV4ZMDSWU"
 
-// Kind is an account's user type.
+// Kind is an account's user type, or one that is less than that.
 type Kind string
 
 const (
@@ -31,8 +32,30 @@ const (
 	Provider Kind = "PROVIDER"
 	Both     Kind = "BOTH"
 	Learner  Kind = "LEARNER"
-	Admin    Kind = "ADMIN"
+	Admin    Kind = "ADMIN"   // a superuser
+	Staff    Kind = "STAFF"   // an administrator who is none
+	Pending  Kind = "PENDING" // a seeker without a verified address
 )
+
+func (k Kind) userType() Kind {
+	switch k {
+	case Staff:
+		return Admin
+	case Pending:
+		return Seeker
+	}
+	return k
+}
+
+func (k Kind) adminLevel() string {
+	switch k {
+	case Admin:
+		return "SUPERUSER"
+	case Staff:
+		return "STAFF"
+	}
+	return "NONE"
+}
 
 // The bits of prbal.Role in a token of an active account (services/auth/token.c).
 var rolesOf = map[Kind]int{
@@ -41,9 +64,15 @@ var rolesOf = map[Kind]int{
 	Both:     1<<3 | 1<<4 | 1<<5 | 1<<6,
 	Learner:  1<<3 | 1<<4 | 1<<7,
 	Admin:    1<<3 | 1<<4 | 1<<5 | 1<<6 | 1<<7 | 1<<8 | 1<<9,
+	Staff:    1<<3 | 1<<4 | 1<<5 | 1<<6 | 1<<7 | 1<<8,
+	Pending:  1 << 3,
 }
 
-// Person is an active account with a verified address, signed in for a day.
+// Roles are the bits of prbal.Role that such a person's token has.
+func (k Kind) Roles() int { return rolesOf[k] }
+
+// Person is an account, signed in for a day; active and with a verified address
+// unless it is Pending.
 type Person struct {
 	ID      string
 	Email   string
@@ -82,7 +111,7 @@ func (c *Cluster) People(count int, kind Kind) []*Person {
 	people := make([]*Person, count)
 	first := c.Database.Number("select count(*) from account")
 	for i := range people {
-		people[i] = newPerson(fmt.Sprintf("%c%d", kind[0]|0x20, first+i), kind)
+		people[i] = newPerson(fmt.Sprintf("%s%d", strings.ToLower(string(kind[:2])), first+i), kind)
 	}
 	link, err := c.Database.SQL().Acquire(c.trial.Context())
 	c.trial.Must(err, "a link to PostgreSQL")
@@ -104,7 +133,7 @@ const insertAccount = `
 with a as (
   insert into account (user_id, email, password_hash, first_name, full_name, user_type, admin_level,
                        account_status, is_email_verified)
-  values ($1, $2, $3, $4, $4, $5, case when $5 = 'ADMIN' then 'SUPERUSER' else 'NONE' end, 'ACTIVE', true)
+  values ($1, $2, $3, $4, $4, $5, $7, case when $8 then 'ACTIVE' else 'INACTIVE' end, $8)
   returning user_id, user_type
 ), p as (
   insert into profile (user_id) select user_id from a
@@ -119,7 +148,8 @@ select $6::uuid, user_id, sha256(user_id::text::bytea), now() + interval '1 day'
 func insertAccounts(ctx context.Context, link *pgx.Conn, people []*Person) error {
 	var batch pgx.Batch
 	for _, p := range people {
-		batch.Queue(insertAccount, p.ID, p.Email, passwordHash, p.Name, string(p.Kind), p.Session)
+		batch.Queue(insertAccount, p.ID, p.Email, passwordHash, p.Name, string(p.Kind.userType()), p.Session,
+			p.Kind.adminLevel(), p.Kind != Pending)
 	}
 	return link.SendBatch(ctx, &batch).Close()
 }
@@ -159,9 +189,13 @@ func encode(bytes []byte) string {
 
 func (k *signingKey) sign(person *Person, lifetime time.Duration) (string, error) {
 	now := time.Now().Unix()
+	scope := "full"
+	if person.Kind == Pending {
+		scope = "pending"
+	}
 	claims, err := json.Marshal(map[string]any{
-		"iss": "prbal", "aud": "prbal.v1", "typ": "access", "scope": "full",
-		"sub": person.ID, "sid": person.Session, "ut": person.Kind, "caps": rolesOf[person.Kind],
+		"iss": "prbal", "aud": "prbal.v1", "typ": "access", "scope": scope,
+		"sub": person.ID, "sid": person.Session, "ut": person.Kind.userType(), "caps": rolesOf[person.Kind],
 		"iat": now, "nbf": now, "exp": now + int64(lifetime.Seconds()),
 	})
 	if err != nil {

@@ -96,13 +96,8 @@ func (s *Server) Launch() (err error) {
 func (s *Server) AwaitReady(patience time.Duration) error {
 	ctx, cancel := context.WithTimeout(s.cluster.trial.Context(), patience)
 	defer cancel()
-	connection, err := s.cluster.Connect(s.Address)
-	if err != nil {
-		return err
-	}
-	defer connection.Close()
 	for {
-		err = awaitServing(ctx, healthpb.NewHealthClient(connection))
+		err := s.awaitServing(ctx)
 		if err == nil {
 			return nil
 		}
@@ -113,8 +108,15 @@ func (s *Server) AwaitReady(patience time.Duration) error {
 	}
 }
 
-func awaitServing(ctx context.Context, health healthpb.HealthClient) error {
-	watch, err := health.Watch(ctx, &healthpb.HealthCheckRequest{})
+// A connection for each attempt: the first start makes the certificate that the
+// client needs.
+func (s *Server) awaitServing(ctx context.Context) error {
+	connection, err := s.cluster.Connect(s.Address)
+	if err != nil {
+		return err
+	}
+	defer connection.Close()
+	watch, err := healthpb.NewHealthClient(connection).Watch(ctx, &healthpb.HealthCheckRequest{})
 	for err == nil {
 		var answer *healthpb.HealthCheckResponse
 		answer, err = watch.Recv()
