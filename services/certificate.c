@@ -1,5 +1,7 @@
 #include "services/certificate.h"
 
+#include "rpc/clock.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/evp.h>
@@ -26,6 +28,11 @@ __attribute__((format(printf, 3, 4))) static bool fail(char *error,
     return false;
 }
 
+static time_t now_s(void)
+{
+    return (time_t)(clock_wall_us() / 1000000);
+}
+
 static bool still_good(const char *path)
 {
     FILE *file = fopen(path, "re");
@@ -33,7 +40,7 @@ static bool still_good(const char *path)
         return false;
     X509 *certificate = PEM_read_X509(file, NULL, NULL, NULL);
     fclose(file);
-    time_t soon = time(NULL) + RENEW_DAYS * DAY_S;
+    time_t soon = now_s() + RENEW_DAYS * DAY_S;
     bool good = certificate != NULL &&
                 X509_cmp_time(X509_get0_notAfter(certificate), &soon) > 0;
     X509_free(certificate);
@@ -72,11 +79,13 @@ static bool set_serial(X509 *certificate)
 static bool fill(X509 *certificate, EVP_PKEY *key)
 {
     X509_NAME *name = X509_get_subject_name(certificate);
+    time_t now = now_s();
     return X509_set_version(certificate, X509_VERSION_3) == 1 &&
            set_serial(certificate) &&
-           X509_gmtime_adj(X509_getm_notBefore(certificate), -300) != NULL &&
+           X509_time_adj_ex(X509_getm_notBefore(certificate), 0, -300, &now) !=
+               NULL &&
            X509_time_adj_ex(X509_getm_notAfter(certificate), LIFETIME_DAYS, 0,
-                            NULL) != NULL &&
+                            &now) != NULL &&
            X509_NAME_add_entry_by_txt(
                name, "CN", MBSTRING_ASC,
                (const unsigned char *)"Prbal development", -1, -1, 0) == 1 &&

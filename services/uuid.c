@@ -12,7 +12,7 @@ char *uuid_create(struct arena *arena)
     uint8_t b[UUID_BYTES];
     if (RAND_bytes(b, sizeof b) != 1)
         abort();
-    uint64_t now_ms = (uint64_t)clock_wall_us() / 1000;
+    uint64_t now_ms = (uint64_t)clock_rising_us() / 1000;
     for (int i = 0; i < 6; i++)
         b[i] = (uint8_t)(now_ms >> (40 - 8 * i));
     b[6] = (uint8_t)(0x70 | (b[6] & 0x0F)); /* version 7 */

@@ -1,6 +1,5 @@
 #include "services/auth/grant.h"
 
-#include "rpc/clock.h"
 #include "rpc/enum_name.h"
 #include "services/app.h"
 #include "services/auth/auth_row.rpc.h"
@@ -11,11 +10,6 @@
 #include "services/uuid.h"
 
 enum { USER_AGENT_BYTES_MAX = 200 };
-
-int64_t grant_refresh_expires_us(void)
-{
-    return clock_wall_us() + app_config()->refresh_ttl_ms * 1000;
-}
 
 static Google__Protobuf__Timestamp *timestamp(struct arena *arena,
                                               int64_t wall_us)
@@ -95,20 +89,20 @@ static const char *user_agent(struct rpc_call *call)
 static rpc_status insert_session(struct db *tx, const char *session_id,
                                  const char *user_id,
                                  const struct refresh_token *refresh,
-                                 int64_t expires_us, const Device *device)
+                                 const Device *device, SessionRow **row)
 {
     struct rpc_call *call = db_call(tx);
     uint8_t hash[REFRESH_HASH_BYTES];
     char address[PEER_TEXT_BYTES];
     refresh_hash(refresh, hash);
     peer_address(call->peer, address);
-    return db_exec(tx, &session_insert, NULL, db_text(session_id),
-                   db_text(user_id), db_bytes(hash, sizeof hash),
-                   db_time_us(expires_us),
-                   db_text(device != NULL ? device->device_name : ""),
-                   db_text(device != NULL ? device->platform : ""),
-                   db_text(device != NULL ? device->app_version : ""),
-                   db_text(user_agent(call)), db_text_or_null(address));
+    return db_one(tx, &session_insert, row, db_text(session_id),
+                  db_text(user_id), db_bytes(hash, sizeof hash),
+                  db_int(app_config()->refresh_ttl_ms),
+                  db_text(device != NULL ? device->device_name : ""),
+                  db_text(device != NULL ? device->platform : ""),
+                  db_text(device != NULL ? device->app_version : ""),
+                  db_text(user_agent(call)), db_text_or_null(address));
 }
 
 rpc_status grant_session(struct db *tx, const Account *account,
@@ -116,15 +110,15 @@ rpc_status grant_session(struct db *tx, const Account *account,
 {
     struct rpc_call *call = db_call(tx);
     const char *session_id = uuid_create(call->arena);
-    int64_t expires_us = grant_refresh_expires_us();
     struct refresh_token refresh;
+    SessionRow *row;
     refresh_create(session_id, &refresh);
 
     become(call, account, session_id);
     TRY(make_room(tx, account->user_id));
-    TRY(insert_session(tx, session_id, account->user_id, &refresh, expires_us,
-                       device));
-    *tokens = grant_access(call, account, session_id, &refresh,
-                           timestamp(call->arena, expires_us));
+    TRY(insert_session(tx, session_id, account->user_id, &refresh, device,
+                       &row));
+    *tokens =
+        grant_access(call, account, session_id, &refresh, row->expire_time);
     return RPC_SUCCESS;
 }

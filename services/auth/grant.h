@@ -23,7 +23,4 @@ Tokens *grant_access(struct rpc_call *call, const Account *account,
                      const struct refresh_token *refresh,
                      Google__Protobuf__Timestamp *refresh_expires);
 
-/* When a refresh token that is given now ends: wall clock, microseconds. */
-int64_t grant_refresh_expires_us(void);
-
 #endif

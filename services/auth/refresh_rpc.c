@@ -4,6 +4,7 @@
  *   the one before, < 10 s  -> the same successor again
  *   any older one           -> somebody has a copy: the session ends */
 #include "prbal/v1/auth.rpc.h"
+#include "services/app.h"
 #include "services/audit.h"
 #include "services/auth/auth_row.rpc.h"
 #include "services/auth/grant.h"
@@ -89,7 +90,7 @@ static rpc_status rotate(struct rpc_call *call, const struct exchange *e,
     return db_find(call->db, &session_rotate, row, db_text(e->session_id),
                    db_bytes(e->old_hash, REFRESH_HASH_BYTES),
                    db_bytes(e->next_hash, REFRESH_HASH_BYTES),
-                   db_time_us(grant_refresh_expires_us()),
+                   db_int(app_config()->refresh_ttl_ms),
                    db_text_or_null(address));
 }
 

@@ -1,7 +1,6 @@
 #include "services/auth/revocation.h"
 
 #include "db/db.h"
-#include "rpc/clock.h"
 #include "rpc/loop.h"
 #include "services/auth/auth_row.rpc.h"
 #include "services/auth/id_set.h"
@@ -19,7 +18,9 @@ enum {
     LISTENERS_MAX = 8,
     ID_BYTES = 37,
 };
-/* One hour more than the longest life of an access token. */
+/* One hour more than the longest life of an access token, by a clock that never
+ * jumps: what was forgotten with the clock ahead would be good again when it is
+ * put back. */
 #define REMEMBER_US (25 * 3600 * INT64_C(1000000))
 
 /* What one loop knows. */
@@ -67,14 +68,14 @@ static void tell_listeners(struct revocations *r, const char *user_id,
 static void end_session(struct revocations *r, const char *user_id,
                         const char *session_id)
 {
-    int64_t now_us = clock_wall_us();
+    int64_t now_us = loop_now_us(r->loop);
     if (id_set_add(r->sessions, session_id, now_us + REMEMBER_US, now_us))
         tell_listeners(r, user_id, session_id);
 }
 
 static void close_account(struct revocations *r, const char *user_id)
 {
-    int64_t now_us = clock_wall_us();
+    int64_t now_us = loop_now_us(r->loop);
     if (id_set_add(r->accounts, user_id, now_us + REMEMBER_US, now_us))
         tell_listeners(r, user_id, NULL);
 }
@@ -82,13 +83,13 @@ static void close_account(struct revocations *r, const char *user_id)
 bool revocation_has_session(struct loop *loop, const char *session_id)
 {
     const struct revocations *r = revocations_of(loop);
-    return r != NULL && id_set_has(r->sessions, session_id, clock_wall_us());
+    return r != NULL && id_set_has(r->sessions, session_id, loop_now_us(loop));
 }
 
 bool revocation_has_account(struct loop *loop, const char *user_id)
 {
     const struct revocations *r = revocations_of(loop);
-    return r != NULL && id_set_has(r->accounts, user_id, clock_wall_us());
+    return r != NULL && id_set_has(r->accounts, user_id, loop_now_us(loop));
 }
 
 /* -- from this process --------------------------------------------------- */

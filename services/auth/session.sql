@@ -9,10 +9,14 @@ a.user_id            as "account.user_id",
        s.session_id,
        s.expires_at         as expire_time;
 
--- name: session_insert :exec
+-- name: session_insert :one SessionRow
+-- $4 is how many milliseconds the refresh token is good, by the database's
+-- clock, which is also who asks.
 insert into session (session_id, user_id, refresh_hash, expires_at, device_name,
                      platform, app_version, user_agent, ip_address)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9::text::inet);
+values ($1, $2, $3, now() + $4::bigint * interval '1 millisecond', $5, $6, $7,
+        $8, $9::text::inet)
+returning session_id, expires_at as expire_time;
 
 -- name: session_end_oldest :many SessionIdRow :bounded by $2 and what was left before
 -- Keeps a user's $2 sessions that were used last.
@@ -34,7 +38,7 @@ update session s
        previous_hash = $2,
        rotated_at    = now(),
        last_used_at  = now(),
-       expires_at    = $4,
+       expires_at    = now() + $4::bigint * interval '1 millisecond',
        ip_address    = coalesce($5::text::inet, s.ip_address)
   from account a
  where s.session_id = $1

@@ -43,7 +43,7 @@ char *token_issue(struct arena *arena, const struct token_subject *subject,
 typedef enum {
     TOKEN_GOOD,
     TOKEN_INVALID,
-    TOKEN_EXPIRED,
+    TOKEN_EXPIRED, /* good at another time: it ended, or is still to begin */
 } token_verdict;
 
 /* Reads a token, checks all of it, and fills *caller with texts in `arena`.

@@ -1,5 +1,6 @@
 /* The authenticate hook and what each loop keeps for it. */
 #include "prbal/options.rpc.h"
+#include "prbal/v1/auth.rpc.h"
 #include "prbal/v1/user.rpc.h"
 #include "rpc/clock.h"
 #include "services/app.h"
@@ -65,6 +66,22 @@ static void a_cached_token_expires_as_well(void **state)
     struct rpc_reply later = get_me(t, &who);
     clock_shift_wall(0);
     assert_reason(later, RPC_UNAUTHENTICATED, "TOKEN_EXPIRED");
+}
+
+/* What was ended stays ended: it is remembered by a clock that cannot be put
+ * forward, forget, and be put back. */
+static void a_clock_that_jumps_brings_no_session_back(void **state)
+{
+    fixture *t = *state;
+    struct person who = person(t, USER_TYPE_SEEKER);
+    LogoutRequest req = LOGOUT_REQUEST_INIT;
+    assert_ok(get_me(t, &who));
+    assert_ok(call_as(t, &who, "/prbal.v1.AuthService/Logout", &req));
+    clock_shift_wall(3600 * INT64_C(1000000) * 26);
+    struct rpc_reply ahead = get_me(t, &who);
+    clock_shift_wall(0);
+    assert_reason(ahead, RPC_UNAUTHENTICATED, "TOKEN_EXPIRED");
+    assert_reason(get_me(t, &who), RPC_UNAUTHENTICATED, "TOKEN_INVALID");
 }
 
 /* A flood of bad tokens costs its sender further checks, and nobody who is
@@ -255,6 +272,18 @@ static void a_uuid_is_of_version_7_and_sorts_by_time(void **state)
     assert_true(strcmp(first, second) < 0);
 }
 
+static void ids_sort_by_age_when_the_clock_is_put_back(void **state)
+{
+    fixture *t = *state;
+    clock_shift_wall(3600 * INT64_C(1000000));
+    const char *ahead = uuid_create(t->arena);
+    clock_shift_wall(-3600 * INT64_C(1000000));
+    clock_shift_monotonic(5000);
+    const char *later = uuid_create(t->arena);
+    clock_shift_wall(0);
+    assert_true(strcmp(ahead, later) < 0);
+}
+
 /* -- addresses ----------------------------------------------------------- */
 
 static void addresses_are_read_out_of_peers(void **state)
@@ -297,6 +326,7 @@ static void the_gate_counts_networks_and_forgets(void **state)
 TEST_MAIN("authenticate", TEST(reasons_tell_a_client_what_to_do),
           TEST(a_bad_token_is_refused_where_none_is_needed),
           TEST(a_cached_token_expires_as_well),
+          TEST(a_clock_that_jumps_brings_no_session_back),
           TEST(too_many_bad_tokens_shut_the_gate_but_not_for_known_ones),
           TEST(a_cache_entry_dies_with_its_token_session_or_user),
           TEST(only_a_listed_certificate_is_a_service),
@@ -305,5 +335,6 @@ TEST_MAIN("authenticate", TEST(reasons_tell_a_client_what_to_do),
           TEST(a_set_does_not_grow_with_what_it_forgot),
           TEST(what_is_no_uuid_is_in_no_set),
           TEST(a_uuid_is_of_version_7_and_sorts_by_time),
+          TEST(ids_sort_by_age_when_the_clock_is_put_back),
           TEST(addresses_are_read_out_of_peers),
           TEST(the_gate_counts_networks_and_forgets))
