@@ -1,9 +1,10 @@
 /* Hints between processes: "PROCESS ID ID ID ...", or "PROCESS *" when there
- * are too many to name. */
+ * are too many to name; and whispers, "PROCESS ~ WORD WORD ...". */
 #include "db/listener.h"
 #include "rpc/loop.h"
 #include "services/events/users.h"
 #include "services/events/wake.h"
+#include "services/events/whisper.h"
 
 #include <assert.h>
 #include <openssl/rand.h>
@@ -18,6 +19,13 @@ enum {
     HEARD_MAX = HINT_SIZE / USER_ID_SIZE + 1,
 };
 
+/* What the next notification of a kind will say. */
+struct hint {
+    size_t word_count;
+    size_t size; /* of `text`, without its NUL */
+    char text[HINT_SIZE + 1];
+};
+
 struct hints {
     struct rpc_server *server;
     struct loop *loop;
@@ -25,49 +33,89 @@ struct hints {
     struct loop_timer timer;
     char process[PROCESS_SIZE]; /* knows our own hints when they come back */
     bool is_everybody;          /* too many users to name */
-    size_t size;                /* of `text`, without its NUL */
-    char text[HINT_SIZE + 1];
+    struct hint users;
+    struct hint whispers;
 };
 
-static void begin_hint(struct hints *hints)
+/* ---- Out. */
+
+static void begin_hint(const struct hints *hints, struct hint *hint,
+                       const char *kind)
+{
+    hint->word_count = 0;
+    hint->size = (size_t)snprintf(hint->text, sizeof hint->text, "%s%s",
+                                  hints->process, kind);
+}
+
+static void begin_users(struct hints *hints)
 {
     hints->is_everybody = false;
-    hints->size =
-        (size_t)snprintf(hints->text, sizeof hints->text, "%s", hints->process);
+    begin_hint(hints, &hints->users, "");
 }
 
-static bool has_begun(const struct hints *hints)
+static void begin_whispers(struct hints *hints)
 {
-    return hints->is_everybody || hints->size >= PROCESS_SIZE;
+    begin_hint(hints, &hints->whispers, " ~");
 }
 
+/* False when there is no room for it. */
+static bool add_word(struct hint *hint, const char *word)
+{
+    if (hint->size + 1 + strlen(word) > HINT_SIZE)
+        return false;
+    hint->size += (size_t)snprintf(hint->text + hint->size,
+                                   sizeof hint->text - hint->size, " %s", word);
+    hint->word_count++;
+    return true;
+}
+
+static bool send_users(struct hints *hints)
+{
+    char everybody[PROCESS_SIZE + 2];
+    snprintf(everybody, sizeof everybody, "%s *", hints->process);
+    return db_listener_notify(
+        hints->listener, hints->is_everybody ? everybody : hints->users.text);
+}
+
+/* One at a time.  What comes while the listener is busy or away joins the same
+ * hint; whispers that had to wait for it are old. */
 static void on_timer(struct loop_timer *timer)
 {
     struct hints *hints =
         (struct hints *)((char *)timer - offsetof(struct hints, timer));
-    char everybody[PROCESS_SIZE + 2];
-    snprintf(everybody, sizeof everybody, "%s *", hints->process);
-    if (db_listener_notify(hints->listener,
-                           hints->is_everybody ? everybody : hints->text))
-        begin_hint(hints);
-    else /* busy or away: what comes meanwhile joins the same hint */
+    if (hints->users.word_count > 0) {
+        if (send_users(hints))
+            begin_users(hints);
+    } else {
+        db_listener_notify(hints->listener, hints->whispers.text);
+        begin_whispers(hints);
+    }
+    if (hints->users.word_count + hints->whispers.word_count > 0)
         loop_timer_start(hints->loop, timer, HINT_EVERY_MS);
+}
+
+static void start_timer(struct hints *hints)
+{
+    if (hints->users.word_count + hints->whispers.word_count == 0)
+        loop_timer_start(hints->loop, &hints->timer, HINT_EVERY_MS);
 }
 
 void hints_add(struct hints *hints, const char *user_id)
 {
-    if (!has_begun(hints))
-        loop_timer_start(hints->loop, &hints->timer, HINT_EVERY_MS);
-    if (hints->is_everybody || strstr(hints->text, user_id) != NULL)
-        return;
-    if (hints->size + 1 + strlen(user_id) > HINT_SIZE) {
-        hints->is_everybody = true;
-        return;
-    }
-    hints->size +=
-        (size_t)snprintf(hints->text + hints->size,
-                         sizeof hints->text - hints->size, " %s", user_id);
+    start_timer(hints);
+    if (!hints->is_everybody && strstr(hints->users.text, user_id) == NULL)
+        hints->is_everybody = !add_word(&hints->users, user_id);
 }
+
+void hints_add_whisper(struct hints *hints, const struct whisper *whisper)
+{
+    char word[WHISPER_WORD_SIZE];
+    whisper_write(whisper, word);
+    start_timer(hints);
+    add_word(&hints->whispers, word);
+}
+
+/* ---- In. */
 
 static void wake_named(struct hints *hints, char *names)
 {
@@ -80,6 +128,32 @@ static void wake_named(struct hints *hints, char *names)
     wake_here(hints->server, user_ids, count);
 }
 
+static void hear_whispers(struct hints *hints, char *words)
+{
+    char *rest = NULL;
+    for (char *word = strtok_r(words, " ", &rest); word != NULL;
+         word = strtok_r(NULL, " ", &rest)) {
+        struct whisper whisper;
+        if (whisper_read(&whisper, word))
+            whisper_here(hints->server, &whisper);
+    }
+}
+
+static void hear(struct hints *hints, const char *said)
+{
+    if (strcmp(said, "*") == 0) {
+        wake_everybody(hints->server);
+        return;
+    }
+    char *words = strdup(said);
+    assert(words != NULL);
+    if (words[0] == '~')
+        hear_whispers(hints, words + 1);
+    else
+        wake_named(hints, words);
+    free(words);
+}
+
 static void on_heard(const char *payload, void *owner)
 {
     struct hints *hints = owner;
@@ -88,18 +162,10 @@ static void on_heard(const char *payload, void *owner)
         return;
     }
     size_t length = strlen(payload);
-    if (length < PROCESS_SIZE || length > HINT_SIZE ||
-        payload[PROCESS_SIZE - 1] != ' ' ||
-        strncmp(payload, hints->process, PROCESS_SIZE - 1) == 0)
-        return;
-    if (strcmp(payload + PROCESS_SIZE, "*") == 0) {
-        wake_everybody(hints->server);
-        return;
-    }
-    char *names = strdup(payload + PROCESS_SIZE);
-    assert(names != NULL);
-    wake_named(hints, names);
-    free(names);
+    bool is_hint = length >= PROCESS_SIZE && length <= HINT_SIZE &&
+                   payload[PROCESS_SIZE - 1] == ' ';
+    if (is_hint && strncmp(payload, hints->process, PROCESS_SIZE - 1) != 0)
+        hear(hints, payload + PROCESS_SIZE);
 }
 
 struct hints *hints_create(struct rpc_server *server, struct loop *loop,
@@ -114,7 +180,8 @@ struct hints *hints_create(struct rpc_server *server, struct loop *loop,
     assert(is_random == 1);
     for (size_t i = 0; i < sizeof random; i++)
         snprintf(hints->process + 2 * i, 3, "%02x", random[i]);
-    begin_hint(hints);
+    begin_users(hints);
+    begin_whispers(hints);
     loop_timer_init(&hints->timer, on_timer);
     hints->listener =
         db_listener_create(loop, database_url, "prbal_event", on_heard, hints);

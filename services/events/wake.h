@@ -30,6 +30,8 @@ void hints_destroy(struct hints *hints); /* accepts NULL */
 
 /* Joins the next hint.  On the hints' loop. */
 void hints_add(struct hints *hints, const char *user_id);
+struct whisper;
+void hints_add_whisper(struct hints *hints, const struct whisper *whisper);
 
 /* For every loop of the server: wakes all users that have a stream. */
 void wake_everybody(struct rpc_server *server);

@@ -37,8 +37,8 @@ type p10 struct {
 func presenceHasNoGhosts(t *rig.Trial) {
 	p := &p10{Trial: t}
 	settings := map[string]string{}
-	if !t.Long { // a third of what they are by themselves
-		settings = map[string]string{"heartbeat": "8s", "keepalive": "10s", "keepalive_timeout": "6s", "presence_lease": "7s"}
+	if !t.Long { // a quarter of what they are by themselves
+		settings = map[string]string{"heartbeat": "6s", "keepalive": "7s", "keepalive_timeout": "5s", "presence_lease": "5s"}
 	}
 	// The time of a clean end is promised, so the server is the one that people run.
 	p.cluster = t.Cluster(rig.Setup{Servers: 3, Build: rig.Release, Settings: settings})

@@ -65,6 +65,7 @@ static const struct row {
     {"ChatService/MarkRoomRead", "- - Y Y Y Y"},
     {"ChatService/GetUnreadCount", "- - Y Y Y Y"},
     {"ChatService/GetPresence", "- - Y Y Y Y"},
+    {"ChatService/SetTyping", "- - Y Y Y Y"},
     {"EventService/Subscribe", "- - Y Y Y Y"},
     {"ListingService/CreateService", "- - Y Y - Y"},
     {"ListingService/GetService", "Y Y Y Y Y Y"},

@@ -11,7 +11,7 @@
 #include "services/app.h"
 #include "services/events/events.h"
 #include "services/events/hub.h"
-#include "tests/testkit/testkit.h"
+#include "tests/testkit/rooms.h"
 
 #include <semaphore.h>
 #include <stdio.h>
@@ -231,6 +231,37 @@ static void a_lost_hint_is_made_good_by_the_poll(void **state)
     rpc_server_destroy(other);
 }
 
+/* What is in no log is said again until the hint has found its way. */
+static void who_types_is_told_to_streams_of_other_processes(void **state)
+{
+    fixture *t = *state;
+    enum { TRIES = 50 };
+    struct app app = {.database_url = t->url};
+    struct rpc_server *other = other_server(&app, 1);
+    assert_int_equal(rpc_server_start_here(other).code, RPC_OK);
+    await_listeners(t, other);
+    struct person a = person(t, USER_TYPE_SEEKER);
+    struct person b = person(t, USER_TYPE_PROVIDER);
+    SetTypingRequest req = SET_TYPING_REQUEST_INIT;
+    req.room_id = open_room(t, &a, &b);
+    req.is_typing = true;
+    struct rpc_local *stream = live_stream(t, other, &b);
+
+    const SubscribeResponse *got = NULL;
+    for (int i = 0; i < TRIES && got == NULL; i++) {
+        assert_ok(call_as(t, &a, "/prbal.v1.ChatService/SetTyping", &req));
+        run_for(t, 30);
+        got = (const SubscribeResponse *)rpc_local_next(stream, t->arena, 30);
+    }
+    assert_non_null(got);
+    assert_int_equal(got->event->payload_case, EVENT_TYPING_INDICATOR_CASE);
+    assert_string_equal(got->event->typing_indicator->user_id, a.user_id);
+
+    rpc_local_free(stream);
+    rpc_server_stop_here(other);
+    rpc_server_destroy(other);
+}
+
 /* ---- Two loops of one server, each on its thread. */
 
 struct remote {
@@ -391,5 +422,6 @@ static void seats_are_counted_over_all_loops(void **state)
 TEST_MAIN("wake", TEST(a_commit_wakes_the_streams_of_its_loop),
           TEST(a_commit_wakes_the_streams_of_other_processes),
           TEST(a_lost_hint_is_made_good_by_the_poll),
+          TEST(who_types_is_told_to_streams_of_other_processes),
           TEST(a_commit_wakes_the_streams_of_other_loops),
           TEST(seats_are_counted_over_all_loops))
