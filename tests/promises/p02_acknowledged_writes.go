@@ -117,7 +117,7 @@ func (p *p2) write(w *p2Writer) {
 		p.acks.Add(1)
 		p.recovered(begin)
 	} else {
-		time.Sleep(10 * time.Millisecond)
+		time.Sleep(time.Duration(25+w.random.IntN(50)) * time.Millisecond)
 	}
 }
 

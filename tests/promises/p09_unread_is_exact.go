@@ -221,7 +221,6 @@ func (c *p9Circle) compare() {
 	}
 }
 
-
 func (c *p9Circle) compareOne(device *rig.Client, person *rig.Person, want map[string]int) {
 	counts, err := rig.Until(c.Context(), func(ctx context.Context) (*pb.ChatServiceGetUnreadCountResponse, error) {
 		return device.Chat.GetUnreadCount(person.In(ctx), &pb.ChatServiceGetUnreadCountRequest{})

@@ -88,7 +88,7 @@ func (p *Postgres) URL() string {
 // disk) and waits until it takes connections.
 func (p *Postgres) Start() error {
 	arguments := append([]string{"-D", filepath.Join(p.home, "data"),
-		"-c", "listen_addresses=", "-c", "port=5432", "-c", "unix_socket_directories="+p.home,
+		"-c", "listen_addresses=", "-c", "port=5432", "-c", "unix_socket_directories=" + p.home,
 		"-c", "unix_socket_permissions=0700", "-c", "max_connections=200", "-c", "jit=off",
 		"-c", "shared_buffers=128MB", "-c", "max_wal_size=2GB", "-c", "timezone=UTC",
 		"-c", "log_line_prefix=%m [%p] ", "-c", "log_min_duration_statement=1000",
