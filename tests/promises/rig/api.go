@@ -23,6 +23,8 @@ type Method struct {
 	Name  string // "BidService/GetBid"
 	Roles []prbal.Role
 	Input protoreflect.MessageDescriptor
+	// It honours an idempotency-key.
+	Idempotent bool
 
 	output   protoreflect.MessageType
 	isStream bool
@@ -48,7 +50,8 @@ func methodOf(service protoreflect.ServiceDescriptor, method protoreflect.Method
 	access := proto.GetExtension(method.Options(), prbal.E_Access).(*prbal.Access)
 	return Method{
 		Name: string(service.Name()) + "/" + string(method.Name()), Roles: access.Roles,
-		Input: method.Input(), output: typeOf(method.Output()), isStream: method.IsStreamingServer(),
+		Input: method.Input(), Idempotent: proto.GetExtension(method.Options(), prbal.E_Idempotent).(bool),
+		output: typeOf(method.Output()), isStream: method.IsStreamingServer(),
 	}
 }
 
@@ -58,6 +61,11 @@ func typeOf(message protoreflect.MessageDescriptor) protoreflect.MessageType {
 		panic(err)
 	}
 	return found
+}
+
+// Output is an empty answer.
+func (m Method) Output() proto.Message {
+	return m.output.New().Interface()
 }
 
 // Has tells whether the request has a field of this name.
