@@ -66,6 +66,7 @@ static const struct row {
     {"ChatService/GetPresence", "{'userIds':['@']}", PRESENCE, RPC_OK},
     {"ChatService/ListRooms", "{'bookingId':'@'}", BOOKING, RPC_OK},
     {"ChatService/ListRooms", "{'serviceId':'@'}", SERVICE, RPC_OK},
+    {"ChatService/SetTyping", "{'roomId':'@'}", ROOM, RPC_NOT_FOUND},
     {"ChatService/SendMessage", "{'roomId':'@','content':'Hi'}", ROOM,
      RPC_NOT_FOUND},
     {"ChatService/SendMessage", "{'roomId':'#','content':'Hi','replyToId':'@'}",
