@@ -26,6 +26,7 @@ static const struct {
     {"AuthService/ChangePassword", "a hash of its request gives it away"},
     {"AuthService/RequestPasswordReset", "as SendEmailOtp"},
     {"AuthService/ConfirmPasswordReset", "nobody is signed in; a code"},
+    {"ChatService/SetTyping", "a hint of a few seconds that nothing keeps"},
     {"EventService/Subscribe", "a stream that only reads"},
 };
 
