@@ -33,6 +33,8 @@ type Setup struct {
 	// Of prbald: "event_retention": "10m". The limits of single methods are off
 	// unless "rate_methods" is "true".
 	Settings map[string]string
+	// Of prbald's environment, besides: "LD_PRELOAD=..."
+	Environment []string
 }
 
 // Cluster is one installation: a database, and servers that share it and the

@@ -68,6 +68,7 @@ func (s *Server) environment() []string {
 		"ASAN_OPTIONS=detect_stack_use_after_return=0:abort_on_error=0",
 		"UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1",
 	}
+	environment = append(environment, s.cluster.setup.Environment...)
 	for name, value := range settings {
 		environment = append(environment, "PRBAL_"+strings.ToUpper(name)+"="+value)
 	}
