@@ -189,7 +189,7 @@ rpc_status chat_mark_room_read(struct rpc_call *call,
     TRY(db_begin(call->db, &tx));
 
     ChatMembershipRow *room;
-    TRY(db_find(tx, &room_membership, &room, room_id, me));
+    TRY(db_find(tx, &room_reader_lock, &room, room_id, me));
     if (room == NULL)
         return rpc_fail(call, RPC_NOT_FOUND, "room not found");
     int64_t seq;

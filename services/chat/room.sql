@@ -162,6 +162,16 @@ select r.room_id, r.kind, r.name, r.last_seq, m.read_seq
    and m.left_at is null
    for no key update of r;
 
+-- name: room_reader_lock :one ChatMembershipRow
+-- The same for the reader's watermark.
+select r.room_id, r.kind, r.name, r.last_seq, m.read_seq
+  from room_member m
+  join chat_room r on r.room_id = m.room_id and r.is_active
+ where m.room_id = $1
+   and m.user_id = $2
+   and m.left_at is null
+   for no key update of m;
+
 -- name: room_members :many ChatMemberRow
 select m.user_id, a.full_name,
        coalesce(m.muted_until > now(), false) as is_muted

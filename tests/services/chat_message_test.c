@@ -2,6 +2,7 @@
 #include "prbal/v1/event.rpc.h"
 #include "tests/testkit/rooms.h"
 
+#include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -279,6 +280,41 @@ static void reading_moves_forward_only(void **state)
     assert_code(call_as(t, &a, MARK, &foreign), RPC_NOT_FOUND);
 }
 
+/* The other device is in the middle of it when this one asks. */
+static void reading_tells_how_far_another_device_has_come(void **state)
+{
+    fixture *t = *state;
+    struct person a = person(t, USER_TYPE_SEEKER);
+    struct person b = person(t, USER_TYPE_PROVIDER);
+    const char *room_id = open_room(t, &a, &b);
+    const ChatMessage *first = say(t, &a, room_id, "one");
+    say(t, &a, room_id, "two");
+    PGconn *other = PQconnectdb(t->url);
+    PQclear(
+        PQexec(other, arena_printf(t->arena,
+                                   "begin; update room_member set read_seq = 2 "
+                                   "where room_id = '%s' and user_id = '%s'",
+                                   room_id, b.user_id)));
+
+    MarkRoomReadRequest req = MARK_ROOM_READ_REQUEST_INIT;
+    req.room_id = room_id;
+    req.up_to_message_id = first->message_id;
+    struct rpc_local *call = stream_as(t, &b, MARK, &req);
+    for (int i = 0; i < 1000; i++) {
+        run_for(t, 10);
+        if (number(t, "select count(*) from pg_locks where not granted") > 0)
+            break;
+    }
+    PQclear(PQexec(other, "commit"));
+    PQfinish(other);
+    assert_int_equal(rpc_local_reply(call).status.code, RPC_OK);
+    const MarkRoomReadResponse *got =
+        (const MarkRoomReadResponse *)rpc_local_next(call, t->arena, 1000);
+    assert_int_equal(got->last_read_seq, 2);
+    assert_int_equal(got->unread_count, 0);
+    rpc_local_free(call);
+}
+
 /* Two receipts for two moves of the watermark, none for the calls that moved
  * nothing. */
 static void others_are_told_when_a_message_was_read(void **state)
@@ -424,6 +460,7 @@ TEST_MAIN("chat_message",
           TEST(a_reply_names_a_message_of_the_room), TEST(content_has_limits),
           TEST(a_room_exists_for_its_members_only),
           TEST(reading_moves_forward_only),
+          TEST(reading_tells_how_far_another_device_has_come),
           TEST(others_are_told_when_a_message_was_read),
           TEST(unread_counts_are_right_whatever_happens),
           TEST(messages_are_found_by_what_they_say))
