@@ -39,6 +39,9 @@ create index job_running on job (worker_id) where status = 'RUNNING';
 create unique index job_is_unique on job (kind, unique_key)
   where unique_key is not null;
 
+comment on index job_is_unique is
+  'FAILED_PRECONDITION JOB_WAITS: Another job with the same key waits already.';
+
 -- Jobs that are over, for who wants to know what happened. The arguments stay
 -- with those that can be run again.
 create table job_ended (

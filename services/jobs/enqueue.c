@@ -38,6 +38,11 @@ static void wake_workers(struct rpc_call *call, void *argument)
     wake_users(call, (const char *const[]){JOBS_WAKE_NAME}, 1);
 }
 
+void job_wake_at_commit(struct db *tx)
+{
+    db_after_commit(tx, wake_workers, NULL);
+}
+
 static struct batch *batch_of(struct db *tx)
 {
     struct batch *batch = db_before_commit_argument(tx, write_jobs);
@@ -45,7 +50,7 @@ static struct batch *batch_of(struct db *tx)
         return batch;
     batch = ARENA_NEW(db_call(tx)->arena, struct batch);
     db_before_commit(tx, write_jobs, batch);
-    db_after_commit(tx, wake_workers, batch);
+    job_wake_at_commit(tx);
     return batch;
 }
 

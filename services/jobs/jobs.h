@@ -36,6 +36,10 @@ enum { JOBS_PER_TRANSACTION_MAX = 10000 };
  * jobs of the transaction, and may fail it. */
 const char *job_enqueue(struct db *tx, const struct job *job);
 
+/* Lets the workers of all processes look when `tx` has committed, because it
+ * made a job due by other means.  job_enqueue() does so by itself. */
+void job_wake_at_commit(struct db *tx);
+
 /* What a handler gets, and may answer besides its status. */
 struct job_run {
     const char *job_id;

@@ -65,6 +65,7 @@ func newAccessWorld(t *rig.Trial) *accessWorld {
 	w.private["session"], w.private["presence"] = w.owner.Session, w.owner.ID
 	w.private["service"] = w.post(w.owner, false, "Taken back")
 	w.cluster.Database.Exec("update service set is_active = false where service_id = $1", w.private["service"])
+	w.private["job"] = w.job()
 	w.hideCanaries()
 	return w
 }
@@ -76,6 +77,14 @@ func (w *accessWorld) post(owner *rig.Person, isOffer bool, title string) string
 	}
 	id, err := create(w.client, owner, rig.Deal{Title: title})
 	w.Must(err, "a service")
+	return id
+}
+
+// Work that waits, and that no server of this version takes.
+func (w *accessWorld) job() (id string) {
+	w.Must(w.cluster.Database.SQL().QueryRow(w.Context(), `
+insert into job (kind, run_at, attempts_max, arguments) values ('of_another_version', now() + interval '1 day', 1, '')
+returning job_id::text`).Scan(&id), "a job")
 	return id
 }
 

@@ -85,6 +85,11 @@ insert into notification (recipient_id, type, title, message, created_at)
 select '{owner}', 'SYSTEM', 'News', 'Some.', timestamptz '2026-01-01' + (i % 4) * interval '1 microsecond'
   from generate_series($1::int, $2::int) i
 returning notification_id`, "delete from notification where notification_id = $1"},
+	"job": {`
+insert into job (kind, run_at, attempts_max, arguments)
+select 'of_another_version', timestamptz '2099-01-01', 1, ''
+  from generate_series($1::int, $2::int)
+returning job_id`, "delete from job where job_id = $1"},
 }
 
 // What is listed: every RPC whose request has a page_token has a row here.
@@ -98,6 +103,7 @@ type pagedList struct {
 const near = `"filter":{"near":{"latitude":30,"longitude":31},"radiusKm":200}`
 
 var pagedLists = []pagedList{
+	{"AdminService/ListJobs", `{}`, `{"statuses":["JOB_STATUS_QUEUED"]}`, "job"},
 	{"BidService/ListBids", `{"role":"BID_ROLE_SEEKER"}`, `{"role":"BID_ROLE_PROVIDER"}`, "bid received"},
 	{"BidService/ListBids", `{"role":"BID_ROLE_PROVIDER","statuses":["BID_STATUS_WITHDRAWN"]}`,
 		`{"role":"BID_ROLE_PROVIDER"}`, "bid made"},
@@ -118,7 +124,8 @@ type pagingWorld struct {
 	cluster       *rig.Cluster
 	clients       []*rig.Client // one for each server
 	methods       map[string]rig.Method
-	owner, reader *rig.Person // reader: one who has nothing
+	owner, reader *rig.Person                 // reader: one who has nothing
+	admins        map[*rig.Person]*rig.Person // instead of these two
 	names         *strings.Replacer
 	stable        map[string][]string // ids by kind of row
 
@@ -166,6 +173,8 @@ func (w *pagingWorld) findMethods() {
 func (w *pagingWorld) fill(count int) {
 	people := w.cluster.People(5, rig.Both)
 	w.owner, w.reader = people[0], people[4]
+	admins := w.cluster.People(2, rig.Admin)
+	w.admins = map[*rig.Person]*rig.Person{w.owner: admins[0], w.reader: admins[1]}
 	w.names = strings.NewReplacer("{owner}", people[0].ID, "{other1}", people[1].ID,
 		"{other2}", people[2].ID, "{other3}", people[3].ID)
 	for i, rating := range []string{"4.5", "3.25"} {
@@ -273,6 +282,9 @@ func (w *pagingWorld) page(who *rig.Person, r reading, request string, size int,
 	rig.Set(message, "page_token", token)
 	if r.order != "" {
 		rig.Set(message, "order_by", r.order)
+	}
+	if strings.HasPrefix(r.method, "AdminService/") {
+		who = w.admins[who]
 	}
 	client := w.clients[random.IntN(len(w.clients))]
 	answer := client.Call(who.In(w.Context()), method, message)

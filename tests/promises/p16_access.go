@@ -28,6 +28,7 @@ func init() {
 var idKinds = map[string]string{
 	"bid_id": "bid", "booking_id": "booking", "service_id": "service", "session_id": "session", "room_id": "room",
 	"reply_to_id": "message", "up_to_message_id": "message", "notification_ids": "notification",
+	"job_id": "job",
 	// Whether somebody is there; only who shares a room with them is told.
 	"user_ids": "presence",
 	// Everybody may know of these.
@@ -46,6 +47,8 @@ var areOpenOnListed = map[string]bool{
 
 // What a request must have besides ids, to get as far as somebody's objects.
 var fillings = map[string]string{
+	"AdminService/ListJobs":             `{"statuses":["JOB_STATUS_RUNNING"]}`,
+	"AdminService/PauseQueue":           `{"queue":"reminders"}`,
 	"AuthService/ChangePassword":        `{"oldPassword":"wrong","newPassword":"Medlar-cheese-58"}`,
 	"AuthService/ConfirmPasswordReset":  `{"email":"nobody@promises.test","code":"000000","newPassword":"Medlar-cheese-58"}`,
 	"AuthService/Login":                 `{"identifier":"nobody@promises.test","password":"wrong"}`,
@@ -420,6 +423,7 @@ func (a *accessTrial) tryRightful() {
 				a.checkRightful(who, method, answer)
 			}
 			a.Expect(gotThrough, "%s with %s is of no use to anybody", method.Name, field.name)
+			a.reached[method.Name] = a.reached[method.Name] || gotThrough // no stranger comes near what is for administrators
 		}
 	}
 	answer, _ := a.call(rightful[0], a.method("UserService/GetMe"), nil, "")

@@ -3,6 +3,7 @@
 #include "rpc/loop.h"
 #include "rpc/server_internal.h"
 
+#include <limits.h>
 #include <stdatomic.h>
 #include <uv.h>
 
@@ -143,6 +144,42 @@ static void a_call_that_takes_too_long_is_ended_by_the_drain(void **state)
     free(t);
 }
 
+/* Work of the application's own, that wants to end by itself. */
+static int looks_left;
+static bool has_work(struct rpc_server *server, struct loop *loop)
+{
+    assert_ptr_equal(rpc_worker_of(loop)->server, server);
+    looks_left -= looks_left > 0;
+    return looks_left > 0;
+}
+
+static void stop_with_work(int looks, uint32_t drain_ms)
+{
+    struct rpc_server *server = rpc_server_create(&(struct rpc_server_options){
+        .registries = here_registries,
+        .drain_ms = drain_ms,
+        .hooks = {.busy = has_work},
+    });
+    looks_left = looks;
+    assert_int_equal(rpc_server_start_here(server).code, RPC_OK);
+    rpc_server_stop_here(server);
+    rpc_server_destroy(server);
+}
+
+static void work_of_the_application_may_finish_while_draining(void **state)
+{
+    (void)state;
+    stop_with_work(5, 60000);
+    assert_int_equal(looks_left, 0);
+}
+
+static void work_of_the_application_is_not_waited_for_without_end(void **state)
+{
+    (void)state;
+    stop_with_work(INT_MAX, 30);
+    assert_true(looks_left > 0);
+}
+
 static void methods_are_found_by_their_exact_path(void **state)
 {
     (void)state;
@@ -167,6 +204,8 @@ int main(void)
         CASE(a_loop_that_cannot_start_stops_the_others),
         CASE(a_call_in_flight_may_finish_while_draining),
         CASE(a_call_that_takes_too_long_is_ended_by_the_drain),
+        CASE(work_of_the_application_may_finish_while_draining),
+        CASE(work_of_the_application_is_not_waited_for_without_end),
         CASE(methods_are_found_by_their_exact_path),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -89,8 +89,12 @@ static const struct row {
 };
 enum { ROWS = sizeof rows / sizeof rows[0] };
 
-/* Ids of what everybody may see, and keys that a caller makes. */
+/* Ids of what everybody may see, or administrators alone, and keys that a
+ * caller makes. */
 static const char *const free_ids[] = {
+    "AdminService/CancelJob.job_id",
+    "AdminService/GetJob.job_id",
+    "AdminService/RetryJob.job_id",
     "BookingService/CreateBooking.request_id",
     "CatalogService/GetCategory.category_id",
     "CatalogService/ListCategories.parent_id",

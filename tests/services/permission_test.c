@@ -28,6 +28,11 @@ static const struct row {
     const char *method;
     const char *allowed;
 } rows[] = {
+    {"AdminService/ListJobs", "- - - - - Y"},
+    {"AdminService/GetJob", "- - - - - Y"},
+    {"AdminService/RetryJob", "- - - - - Y"},
+    {"AdminService/CancelJob", "- - - - - Y"},
+    {"AdminService/PauseQueue", "- - - - - Y"},
     {"AuthService/Register", "Y Y Y Y Y Y"},
     {"AuthService/Login", "Y Y Y Y Y Y"},
     {"AuthService/SendEmailOtp", "Y Y Y Y Y Y"},

@@ -90,6 +90,13 @@ void until_status(fixture *t, const char *job_id, const char *status)
           job_id, status);
 }
 
+void stop_schedule(fixture *t)
+{
+    until(t, (int64_t)job_rule_count, "select count(*) from job_schedule");
+    sql(t, "update job_schedule set next_at = now() + interval '1 day'");
+    until(t, 0, "select count(*) from job where unique_key like '20%%Z'");
+}
+
 void break_outbox(bool on)
 {
     char path[256], aside[256];

@@ -21,6 +21,9 @@ void until(fixture *t, int64_t want, const char *format, ...)
 const char *job_status(fixture *t, const char *job_id);
 void until_status(fixture *t, const char *job_id, const char *status);
 
+/* From now on nothing comes by the clock. */
+void stop_schedule(fixture *t);
+
 /* While on, no mail can be written. */
 void break_outbox(bool on);
 
