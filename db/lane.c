@@ -65,25 +65,28 @@ void lane_flush(struct lane *lane)
 {
     if (link_state_of(lane->link) != LINK_UP)
         return;
-    bool open = false; /* something was sent since the last sync */
+    int open = 0; /* what was sent since the last sync */
     struct statement *s;
-    while ((s = statement_list_take(&lane->queue)) != NULL) {
+    while (link_in_flight(lane->link) < LANE_SENT_MAX &&
+           (s = statement_list_take(&lane->queue)) != NULL) {
         if (s->call == NULL) { /* its arguments went with the call */
             statement_destroy(s);
             continue;
         }
         bool alone = s->alone || !lane->shares;
-        if (alone && open)
+        if (open == LANE_BATCH_MAX || (alone && open > 0)) {
             link_sync(lane->link);
+            open = 0;
+        }
         link_send(lane->link, s);
         if (alone)
             link_sync(lane->link);
         bool asks = s->wants_position && link_send_position(lane->link, s);
         if (alone && asks)
             link_sync(lane->link);
-        open = !alone;
+        open += !alone;
     }
-    if (open)
+    if (open > 0)
         link_sync(lane->link);
 }
 

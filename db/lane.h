@@ -31,6 +31,10 @@ struct lane {
 
 enum {
     LANE_IN_FLIGHT_MAX = 1024,
+    /* Of them, on their way at once: enough to keep PostgreSQL busy.  Those
+     * that still wait here cost it nothing when their callers give up. */
+    LANE_SENT_MAX = 64,
+    LANE_BATCH_MAX = 16, /* answers come with the sync behind them */
     LANE_STATEMENT_MS = 1000,
     LANE_LOCK_MS = 100,
 };
@@ -44,7 +48,8 @@ void lane_finish(struct lane *lane);
  * UNAVAILABLE at once while PostgreSQL is known to be down. */
 rpc_status lane_run(struct lane *lane, struct statement *statement);
 
-/* Sends what was queued; the pool's flush hook calls it once per pass. */
+/* Sends what was queued, as far as there is room; the pool's flush hook calls
+ * it once per pass. */
 void lane_flush(struct lane *lane);
 
 #endif

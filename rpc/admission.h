@@ -10,9 +10,11 @@
  * of them come too late.  So the time that calls take is watched:
  *
  *   - calls that begin while few run tell what the method costs in quiet times;
- *   - a call is slow when it took twice that and `delay_us` more;
+ *   - a call is slow when it took twice that and `delay_us` more, or takes as
+ *     long already;
  *   - ten times a second: when most calls were slow, fewer may run at once (a
- *     fifth less); when they were not and the limit was reached, more may.
+ *     fifth to a half less, by how many are answered in that time); when they
+ *     were not and the limit was reached, more may.
  *
  * There is no limit until calls become slow, and never one below
  * ADMISSION_FLOOR: what gets in at the floor finds no queue of this method's
@@ -30,8 +32,9 @@ struct admission {
     uint32_t peak;  /* of running, in this tick */
     double limit;   /* 0 = none */
     double cost_us; /* in quiet times; 0 = not known yet */
-    uint32_t samples, slow;
-    int64_t tick_us; /* when this one began */
+    uint32_t samples, slow, answered;
+    int64_t tick_us;    /* when this one began */
+    int64_t watched_us; /* when a call began that still runs; 0 = none */
 };
 
 static inline bool admission_has_room(const struct admission *a)
@@ -40,11 +43,11 @@ static inline bool admission_has_room(const struct admission *a)
 }
 
 /* Begins a call; true when it does so in quiet. */
-bool admission_begin(struct admission *a);
+bool admission_begin(struct admission *a, int64_t delay_us, int64_t now_us);
 
 typedef enum {
     ADMISSION_ANSWERED, /* well, or too late: it tells how long calls take */
-    ADMISSION_OTHER,    /* refused early or given up: it tells nothing */
+    ADMISSION_OTHER,    /* refused early or given up: tells only when slow */
 } admission_outcome;
 
 /* Ends it.  `was_quiet` as admission_begin() said; `took_us` since then. */

@@ -208,6 +208,11 @@ static void send_answer(struct call_state *state, rpc_status status)
     transport->ops->finish(transport, &answer);
 }
 
+static int64_t admission_delay_us(const struct rpc_call *call)
+{
+    return (int64_t)call->server->options.admission_delay_ms * 1000;
+}
+
 static void admission_enter(struct call_state *state)
 {
     const struct rpc_call *call = &state->call;
@@ -215,8 +220,9 @@ static void admission_enter(struct call_state *state)
         call->server->options.admission_delay_ms == RPC_ADMISSION_OFF)
         return;
     state->admission = &state->worker->admissions[state->entry->index];
-    state->began_quiet = admission_begin(state->admission);
     state->admitted_us = loop_now_us(call->loop);
+    state->began_quiet = admission_begin(
+        state->admission, admission_delay_us(call), state->admitted_us);
 }
 
 static void admission_leave(struct call_state *state, rpc_code code)
@@ -229,8 +235,7 @@ static void admission_leave(struct call_state *state, rpc_code code)
         state->admission, state->began_quiet,
         code == RPC_OK || code == RPC_DEADLINE_EXCEEDED ? ADMISSION_ANSWERED
                                                         : ADMISSION_OTHER,
-        now_us - state->admitted_us,
-        (int64_t)call->server->options.admission_delay_ms * 1000, now_us);
+        now_us - state->admitted_us, admission_delay_us(call), now_us);
     state->admission = NULL;
 }
 

@@ -57,7 +57,8 @@ static void arrive(struct world *w)
         return;
     }
     struct waiting *slot = &w->queue[(w->first + w->count++) % QUEUE_MAX];
-    *slot = (struct waiting){w->now_us, admission_begin(&w->admission)};
+    *slot = (struct waiting){
+        w->now_us, admission_begin(&w->admission, DELAY_US, w->now_us)};
 }
 
 static void answer(struct world *w, const struct waiting *served)
@@ -155,6 +156,34 @@ static void after_a_storm_all_get_in_again(void **state)
     free(w);
 }
 
+/* Before the first of those who had to wait has been answered: nobody waits in
+ * vain. */
+static void a_storm_out_of_a_quiet_sky_is_noticed_in_time(void **state)
+{
+    struct world *w = world_create(10 * 1000);
+    (void)state;
+    run(w, 5 * SECOND_US, 0.3 * capacity(w));
+    run(w, 3 * SECOND_US, 5 * capacity(w));
+    assert_true(w->useful > 0.9 * 3 * capacity(w));
+    assert_int_equal(w->late, 0);
+    free(w);
+}
+
+/* The queue of those who gave up is not what the method costs. */
+static void what_takes_long_for_a_while_is_not_its_cost(void **state)
+{
+    struct admission a = {0};
+    int64_t now_us = 1;
+    (void)state;
+    for (int i = 0; i < 200; i++, now_us += SECOND_US) {
+        int64_t took_us = i < 100 ? 1000 : 900 * 1000;
+        bool quiet = admission_begin(&a, DELAY_US, now_us);
+        admission_end(&a, quiet, ADMISSION_ANSWERED, took_us, DELAY_US,
+                      now_us + took_us);
+    }
+    assert_in_range((int64_t)a.cost_us, 1000, 10 * 1000);
+}
+
 /* The method has become 300 times dearer for good. */
 static void a_new_cost_is_learned_and_not_taken_for_a_queue(void **state)
 {
@@ -174,7 +203,7 @@ static void a_method_never_seen_in_quiet_is_let_in(void **state)
     (void)state;
     for (int i = 0; i < 1000; i++) {
         assert_true(admission_has_room(&a));
-        admission_begin(&a);
+        admission_begin(&a, DELAY_US, i + 1);
     }
     assert_int_equal(a.running, 1000);
 }
@@ -184,7 +213,7 @@ static void calls_that_were_given_up_tell_nothing(void **state)
     struct admission a = {0};
     (void)state;
     for (int64_t i = 1; i < 1000; i++) {
-        bool quiet = admission_begin(&a);
+        bool quiet = admission_begin(&a, DELAY_US, i * SECOND_US);
         admission_end(&a, quiet, ADMISSION_OTHER, i * SECOND_US, DELAY_US,
                       i * SECOND_US);
     }
@@ -199,6 +228,8 @@ int main(void)
         cmocka_unit_test(at_five_times_capacity_the_work_goes_on),
         cmocka_unit_test(without_it_everyone_would_come_too_late),
         cmocka_unit_test(after_a_storm_all_get_in_again),
+        cmocka_unit_test(a_storm_out_of_a_quiet_sky_is_noticed_in_time),
+        cmocka_unit_test(what_takes_long_for_a_while_is_not_its_cost),
         cmocka_unit_test(a_new_cost_is_learned_and_not_taken_for_a_queue),
         cmocka_unit_test(a_method_never_seen_in_quiet_is_let_in),
         cmocka_unit_test(calls_that_were_given_up_tell_nothing),
