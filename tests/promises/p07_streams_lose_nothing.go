@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -148,11 +149,15 @@ func (p *p7) cutListeners(*rand.Rand) error {
 	return err
 }
 
-// As services/events/event.sql does for age, for some users, while they read or
-// are away.
+// As services/events/event.sql does for age: for some users, and first for those
+// who are away or have fallen behind.
 func (p *p7) trim(random *rand.Rand) error {
-	for range 10 {
-		reader := p.readers[random.IntN(len(p.readers))]
+	lasts := lastEvents(p.Trial, p.cluster.Database)
+	order := random.Perm(len(p.readers))
+	slices.SortStableFunc(order, func(i, k int) int {
+		return isBehind(p.readers[k], lasts) - isBehind(p.readers[i], lasts)
+	})
+	for _, i := range order[:40] {
 		_, err := p.cluster.Database.SQL().Exec(p.Context(), `
 			with moved as (
 			  update user_event_cursor
@@ -161,13 +166,20 @@ func (p *p7) trim(random *rand.Rand) error {
 			  returning user_id, trimmed_seq
 			)
 			delete from user_event e using moved m
-			 where e.user_id = m.user_id and e.seq <= m.trimmed_seq`, reader.person.ID, random.IntN(4))
+			 where e.user_id = m.user_id and e.seq <= m.trimmed_seq`, p.readers[i].person.ID, random.IntN(3))
 		if err != nil {
 			return err
 		}
 		p.trims.Add(1)
 	}
 	return nil
+}
+
+func isBehind(reader *logReader, lasts map[string]int64) int {
+	if reader.position() < lasts[reader.person.ID] {
+		return 1
+	}
+	return 0
 }
 
 // A message, at any server that runs; in a sleeper's room many long ones.
