@@ -112,6 +112,7 @@ static void copy_texts(struct rpc_channel *channel)
     o->target = arena_strdup(channel->arena, o->target);
     o->user_agent = arena_strdup(channel->arena, o->user_agent);
     o->authority = arena_strdup(channel->arena, o->authority);
+    o->echoes = arena_strdup(channel->arena, o->echoes);
 }
 
 struct rpc_channel *rpc_channel_create(

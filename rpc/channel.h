@@ -39,6 +39,11 @@ struct rpc_channel_options {
     const struct rpc_channel_tls *tls; /* NULL = clear text */
     const char *authority;             /* server_name, else the target */
     const char *user_agent;            /* "prbal" */
+    /* Metadata of answers that later calls send back, unless they name it
+     * themselves: of all that came, the greatest as text
+     * ("prbal-read-after").  At most RPC_CHANNEL_ECHO_BYTES_MAX of it; NULL =
+     * none. */
+    const char *echoes;
 
     uint32_t message_bytes_max;  /* 4 MiB: of one response message, inflated */
     uint32_t header_bytes_max;   /* 16 KiB: of a response's header block */
@@ -55,7 +60,10 @@ struct rpc_channel_options {
     uint32_t keepalive_ms;
     uint32_t keepalive_timeout_ms; /* 20,000 to answer it */
 };
-enum { RPC_CHANNEL_KEEPALIVE_MS_MIN = 10000 };
+enum {
+    RPC_CHANNEL_KEEPALIVE_MS_MIN = 10000,
+    RPC_CHANNEL_ECHO_BYTES_MAX = 255,
+};
 
 /* Connects nowhere yet.  NULL with a sentence in error[error_size] when the
  * target or a file will not do.  On the loop's thread, as all that follows. */

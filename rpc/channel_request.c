@@ -56,6 +56,18 @@ static void add_inherited(struct field_list *list, const struct rpc_call *call,
         field_list_add(list, call->arena, "tracestate", state, size);
 }
 
+/* What answers have told of it so far. */
+static void add_echo(struct field_list *list,
+                     const struct rpc_channel_stream *stream,
+                     const struct rpc_channel_metadata *given)
+{
+    const struct rpc_channel *channel = stream->channel;
+    const char *name = channel->options.echoes;
+    if (name != NULL && *channel->echo != '\0' && !is_given(given, name))
+        field_list_add(list, stream->call->arena, name, channel->echo,
+                       strlen(channel->echo));
+}
+
 static void add_given(struct field_list *list, struct arena *arena,
                       const struct rpc_channel_metadata *m)
 {
@@ -73,6 +85,7 @@ void channel_request_build(struct rpc_channel_stream *stream,
     struct field_list list;
     field_list_init(&list);
     add_inherited(&list, stream->call, metadata);
+    add_echo(&list, stream, metadata);
     add_given(&list, stream->call->arena, metadata);
 
     size_t count = FIXED_FIELDS_MAX;

@@ -128,6 +128,22 @@ static void add_binary(struct rpc_channel_stream *stream,
         field_list_add(list, arena_of(stream), name, bytes, count);
 }
 
+/* Answers of calls side by side come in any order: the greatest is the latest.
+ */
+static void keep_echo(struct rpc_channel *channel, const char *name,
+                      const char *value, size_t size)
+{
+    const char *wanted = channel->options.echoes;
+    if (wanted == NULL || strcmp(name, wanted) != 0 ||
+        size >= sizeof channel->echo)
+        return;
+    char text[sizeof channel->echo];
+    memcpy(text, value, size);
+    text[size] = '\0';
+    if (strcmp(text, channel->echo) > 0)
+        memcpy(channel->echo, text, size + 1);
+}
+
 static void add_metadata(struct rpc_channel_stream *stream, const char *name,
                          size_t name_size, const char *value, size_t size)
 {
@@ -135,6 +151,7 @@ static void add_metadata(struct rpc_channel_stream *stream, const char *name,
     struct field_list *list = r->is_last_block ? &r->trailers : &r->headers;
     const char *text = arena_strndup(arena_of(stream), name, name_size);
     if (!metadata_name_is_binary(name, name_size)) {
+        keep_echo(stream->channel, text, value, size);
         field_list_add(list, arena_of(stream), text, value, size);
         return;
     }

@@ -346,6 +346,7 @@ struct rpc_channel {
     const char *host, *port;
     struct tls_identity *identity; /* NULL = clear text */
     const char *server_name;
+    char echo[RPC_CHANNEL_ECHO_BYTES_MAX + 1]; /* of options.echoes */
     uint32_t references;
     bool is_closed;
 

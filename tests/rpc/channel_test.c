@@ -102,6 +102,36 @@ static void metadata_goes_there_and_back(void **state)
     assert_memory_equal(u.trailer, bytes, 2); /* up to its NUL */
 }
 
+/* What came with an answer, once a call has sent this (NULL: nothing). */
+static const char *answered(fixture *t, struct rpc_channel *channel,
+                            const char *value)
+{
+    const struct rpc_channel_metadata metadata[] = {
+        {value != NULL ? KIT_HEADER : NULL, value, 0}, {0}};
+    InteropRequest req = INTEROP_REQUEST_INIT;
+    struct unary u = unary_of(t, INTEROP_METHOD("UnaryCall"), &req);
+    u.channel = channel;
+    u.options.metadata = metadata;
+    kit_run(t, unary_task, &u);
+    assert_code(u, RPC_OK);
+    return arena_strdup(t->arena, u.header);
+}
+
+static void a_channel_sends_back_the_greatest_that_it_was_told(void **state)
+{
+    fixture *t = *state;
+    struct rpc_channel *channel =
+        kit_channel(t, (struct rpc_channel_options){.echoes = KIT_HEADER});
+    assert_string_equal(answered(t, channel, NULL), "");
+    assert_string_equal(answered(t, channel, "0002"), "0002");
+    assert_string_equal(answered(t, channel, NULL), "0002");
+    assert_string_equal(answered(t, channel, "0001"), "0001");
+    assert_string_equal(answered(t, channel, NULL), "0002");
+    assert_string_equal(answered(t, channel, "0003"), "0003");
+    assert_string_equal(answered(t, channel, NULL), "0003");
+    rpc_channel_destroy(channel);
+}
+
 static void a_method_that_is_not_there_is_unimplemented(void **state)
 {
     fixture *t = *state;
@@ -404,6 +434,7 @@ int main(void)
         TEST(every_status_comes_with_its_message),
         TEST(the_details_of_a_status_can_be_read),
         TEST(metadata_goes_there_and_back),
+        TEST(a_channel_sends_back_the_greatest_that_it_was_told),
         TEST(a_method_that_is_not_there_is_unimplemented),
         TEST(a_deadline_is_kept_and_told_to_the_server),
         TEST(the_deadline_of_the_calling_call_is_the_earlier_one),
