@@ -1,4 +1,5 @@
 #include "db/admin.h"
+#include "rpc/clock.h"
 #include "services/app.h"
 #include "services/commands/command.h"
 #include "services/commands/database.h"
@@ -20,6 +21,7 @@ enum {
     DISK_GOOD_MIB = 2048,
     MEMORY_GOOD_MIB = 3500,
     NGHTTP2_GOOD = 0x013400,
+    CLOCK_GOOD_MS = 5000,
 };
 
 /* Of 1.52 the Debian update counts: before it a client could end the process by
@@ -145,6 +147,53 @@ static void look_at_archive(struct diagnosis *d, struct db_admin *link)
     good(d, strstr(text, "FAILED") == NULL, "backup: %s", text);
 }
 
+/* Access tokens end by our clock, all that is stored by the database's. */
+static void look_at_clock(struct diagnosis *d, struct db_admin *link)
+{
+    char text[32] = "", error[256];
+    int64_t before_us = clock_wall_us();
+    if (!db_admin_text(
+            link,
+            "select (extract(epoch from clock_timestamp()) * 1000000)::bigint",
+            NULL, text, sizeof text, error, sizeof error))
+        return;
+    int64_t here_us = (before_us + clock_wall_us()) / 2;
+    long ahead_ms = (long)((here_us - strtoll(text, NULL, 10)) / 1000);
+    bool is_good = labs(ahead_ms) < CLOCK_GOOD_MS;
+    good(d, is_good, "clock: %+ld ms from the database's%s", ahead_ms,
+         is_good ? "" : "; does NTP run on both?");
+}
+
+static void look_at_standby(struct diagnosis *d, const char *url)
+{
+    char text[128] = "", error[256];
+    struct db_admin *link = db_admin_open(url, error, sizeof error);
+    if (link == NULL) {
+        good(d, false, "standby: %s", error);
+        return;
+    }
+    db_admin_text(link,
+                  "select case when pg_is_in_recovery() then format('replayed "
+                  "up to %s, what was committed %s', pg_last_wal_replay_lsn(), "
+                  "coalesce(to_char(pg_last_xact_replay_timestamp(), "
+                  "'YYYY-MM-DD HH24:MI:SS'), 'before it started')) end",
+                  NULL, text, sizeof text, error, sizeof error);
+    good(d, *text != '\0', "standby: %s",
+         *text != '\0' ? text : "it is none, and answers no reads");
+    db_admin_close(link);
+}
+
+static void look_at_standbys(struct diagnosis *d)
+{
+    char *rest, *urls = strdup(app_config()->replica_url);
+    if (urls == NULL)
+        abort();
+    for (char *url = strtok_r(urls, ";", &rest); url != NULL;
+         url = strtok_r(NULL, ";", &rest))
+        look_at_standby(d, url);
+    free(urls);
+}
+
 static void look_at_link(struct diagnosis *d, struct db_admin *link)
 {
     char text[256] = "", error[COMMAND_ERROR_BYTES];
@@ -167,6 +216,7 @@ static void look_at_link(struct diagnosis *d, struct db_admin *link)
                   NULL, text, sizeof text, error, sizeof error);
     good(d, true, "database: %s", text);
     look_at_archive(d, link);
+    look_at_clock(d, link);
 }
 
 static void look_at_database(struct diagnosis *d)
@@ -199,6 +249,7 @@ static int run(const char *const *arguments)
     look_at_nghttp2(&d);
     look_at_disk(&d);
     look_at_database(&d);
+    look_at_standbys(&d);
     if (d.failures > 0)
         return command_fail("it cannot work like this.");
     if (d.remarks > 0)
