@@ -33,6 +33,7 @@ type p21 struct {
 	calls    atomic.Int64
 	sent     atomic.Int64
 	restarts atomic.Int64
+	upgrades atomic.Int64
 
 	mutex    sync.Mutex
 	resumes  []time.Duration
@@ -70,7 +71,9 @@ func rollingRestartFailsNoCall(t *rig.Trial) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		p.restartAll(balancer, t.Size(5, 30))
+		if last := p.restartAll(balancer, t.Size(5, 30)); last != nil {
+			p.upgrade(last, t.Size(2, 10))
+		}
 	}()
 	clients := make([]*rig.Client, p21Callers)
 	for i := range clients {
@@ -104,23 +107,34 @@ func (p *p21) meet(count int) {
 }
 
 // One server after the other: SIGTERM, its end, its next start. The next one's
-// turn comes when the balancer has seen that it is back.
-func (p *p21) restartAll(balancer *rig.Balancer, count int) {
+// turn comes when the balancer has seen that it is back. Answers the last one.
+func (p *p21) restartAll(balancer *rig.Balancer, count int) (server *rig.Server) {
 	for i := range count {
-		server := p.cluster.Servers[i%p21Servers]
-		if err := server.Terminate(); err != nil {
-			p.Broken("%v", err)
-			return
+		server = p.cluster.Servers[i%p21Servers]
+		err := server.Terminate()
+		if err == nil {
+			err = server.Start()
 		}
-		if err := server.Start(); err != nil {
-			p.Broken("%v", err)
-			return
+		if err == nil {
+			err = balancer.Await(server, true)
 		}
-		if err := balancer.Await(server, true); err != nil {
+		if err != nil {
 			p.Broken("%v", err)
-			return
+			return nil
 		}
 		p.restarts.Add(1)
+	}
+	return server
+}
+
+// The other way: a new process takes the sockets of the old one.
+func (p *p21) upgrade(server *rig.Server, count int) {
+	for range count {
+		if err := server.Upgrade(); err != nil {
+			p.Broken("%v", err)
+			return
+		}
+		p.upgrades.Add(1)
 	}
 }
 
@@ -258,6 +272,7 @@ func (p *p21) report() {
 		failed += count
 	}
 	p.Tried("restarts", int(p.restarts.Load()))
+	p.Tried("upgrades", int(p.upgrades.Load()))
 	p.Tried("calls", int(p.calls.Load()))
 	p.Tried("streams", len(p.pairs))
 	p.Measured("%d calls failed", failed)

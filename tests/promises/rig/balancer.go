@@ -59,7 +59,7 @@ func (c *Cluster) Balancer() *Balancer {
 	t.Must(os.WriteFile(settings, []byte(text), 0o600), "settings of HAProxy")
 	process, err := startProcess(exec.Command("haproxy", "-db", "-f", settings), t.Log("haproxy"))
 	t.Must(err, "HAProxy")
-	t.Cleanup(func() { process.command.Process.Kill() })
+	t.Cleanup(func() { process.system.Kill() })
 	for _, server := range c.Servers {
 		t.Must(b.Await(server, true), "HAProxy")
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -16,10 +17,12 @@ import (
 
 // A program that runs beside the trial. The kernel kills it with this process.
 type process struct {
-	command *exec.Cmd
-	ended   chan struct{}
-	mutex   sync.Mutex
-	killed  bool // by us: its end says nothing
+	name   string
+	system *os.Process
+	state  *os.ProcessState // once it has ended
+	ended  chan struct{}
+	mutex  sync.Mutex
+	killed bool // by us: its end says nothing
 }
 
 // Its output is appended to the file `log`.
@@ -37,16 +40,53 @@ func startProcess(command *exec.Cmd, log string) (*process, error) {
 	if err := command.Start(); err != nil {
 		return nil, err
 	}
-	p := &process{command: command, ended: make(chan struct{})}
+	return watchProcess(filepath.Base(command.Path), command.Process), nil
+}
+
+func watchProcess(name string, system *os.Process) *process {
+	p := &process{name: name, system: system, ended: make(chan struct{})}
 	go func() {
-		command.Wait()
+		p.state, _ = system.Wait()
 		close(p.ended)
 	}()
-	return p, nil
+	return p
+}
+
+const prSetChildSubreaper = 36 // prctl(2)
+
+// Runs a command that leaves a process behind when it ends, which is ours then: we
+// are made the parent of orphans for it. `find` reads its number in what was said.
+func adoptProcess(command *exec.Cmd, log string, find *regexp.Regexp) (*process, error) {
+	_, _, errno := syscall.RawSyscall(syscall.SYS_PRCTL, prSetChildSubreaper, 1, 0)
+	if errno != 0 {
+		return nil, errno
+	}
+	before, _ := os.ReadFile(log)
+	launcher, err := startProcess(command, log)
+	if err != nil {
+		return nil, err
+	}
+	if err := launcher.await(startPatience); err != nil {
+		return nil, err
+	}
+	text, err := os.ReadFile(log)
+	if err != nil {
+		return nil, err
+	}
+	found := find.FindSubmatch(text[len(before):])
+	if found == nil {
+		return nil, fmt.Errorf("%s: %s", launcher.name, lastLines(log))
+	}
+	pid, _ := strconv.Atoi(string(found[1]))
+	system, err := os.FindProcess(pid)
+	if err != nil {
+		return nil, err
+	}
+	return watchProcess(launcher.name, system), nil
 }
 
 func (p *process) pid() int {
-	return p.command.Process.Pid
+	return p.system.Pid
 }
 
 func (p *process) isRunning() bool {
@@ -65,7 +105,7 @@ func (p *process) signal(number syscall.Signal) {
 		p.killed = true
 		p.mutex.Unlock()
 	}
-	p.command.Process.Signal(number)
+	p.system.Signal(number)
 }
 
 func (p *process) wasKilled() bool {
@@ -80,7 +120,7 @@ func (p *process) await(patience time.Duration) error {
 		return nil
 	case <-time.After(patience):
 		return fmt.Errorf("%s (process %d) still runs after %v",
-			filepath.Base(p.command.Path), p.pid(), patience)
+			p.name, p.pid(), patience)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -174,10 +175,36 @@ func (s *Server) Terminate() error {
 	if err := s.process.await(stopPatience); err != nil {
 		return err
 	}
-	if code := s.process.command.ProcessState.ExitCode(); code != 0 {
-		return fmt.Errorf("server %d ended with status %d after SIGTERM", s.number, code)
+	return s.endedWell(s.process)
+}
+
+func (s *Server) endedWell(p *process) error {
+	if !p.state.Success() {
+		return fmt.Errorf("server %d did not end well: %v", s.number, p.state)
 	}
 	return nil
+}
+
+var upgraded = regexp.MustCompile(`process ([0-9]+) serves`)
+
+// Upgrade lets another process take the place of this one, by `prbald upgrade`, and
+// waits for the end of the old one. For the server that was started last: it is the
+// one to take over from in the data folder that all share.
+func (s *Server) Upgrade() error {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	command := exec.Command(s.cluster.prbald, "upgrade")
+	command.Env = s.environment()
+	successor, err := adoptProcess(command, s.log, upgraded)
+	if err != nil {
+		return err
+	}
+	old := s.process
+	s.process = successor
+	if err := old.await(stopPatience); err != nil {
+		return err
+	}
+	return s.endedWell(old)
 }
 
 // Probe asks /healthz or /readyz and answers the HTTP status, 0 without one.
@@ -207,8 +234,8 @@ func (s *Server) metrics() string {
 func (s *Server) end() {
 	t := s.cluster.trial
 	if s.process != nil && !s.process.isRunning() && !s.process.wasKilled() &&
-		s.process.command.ProcessState.ExitCode() != 0 {
-		t.Broken("server %d ended by itself: %v; %s", s.number, s.process.command.ProcessState, lastLines(s.log))
+		!s.process.state.Success() {
+		t.Broken("server %d ended by itself: %v; %s", s.number, s.process.state, lastLines(s.log))
 	}
 	if s.process != nil {
 		s.process.signal(syscall.SIGCONT)
