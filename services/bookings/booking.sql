@@ -325,6 +325,18 @@ select {{booking_state_columns}}
    and ($2 in (k.seeker_id, k.provider_id) or $3)
    for update of k;
 
+-- name: booking_lock_service :exec :write
+-- The service of a booking ($1) that came from a bid, for who ($2; $3 an
+-- administrator) may end both. Before booking_lock, as locks come in one order
+-- everywhere: calendar, service, its bids, their bookings.
+select s.service_id
+  from booking k
+  join service s on s.service_id = k.service_id
+ where k.booking_id = $1
+   and ($2 in (k.seeker_id, k.provider_id) or $3)
+   and k.origin = 'BID'
+   for no key update of s;
+
 -- name: booking_move :exec
 -- Compare and set, from $2 to $3, by $4 with a reason.
 update booking

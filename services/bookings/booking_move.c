@@ -199,6 +199,22 @@ static rpc_status take_step(struct db *tx, const BookingStateRow *booking,
     return audit(tx, step->audit_action, "Booking", booking->booking_id, NULL);
 }
 
+/* What is locked ahead of the booking, because others do so, too. */
+static rpc_status lock_ahead(struct db *tx, const char *booking_id,
+                             BookingStatus to)
+{
+    const struct rpc_call *call = db_call(tx);
+    const struct db_query *lock = NULL;
+    if (to == BOOKING_STATUS_CONFIRMED)
+        lock = &calendar_lock_of_booking;
+    else if (booking_is_final(to))
+        lock = &booking_lock_service;
+    if (lock == NULL)
+        return RPC_SUCCESS;
+    return db_exec(tx, lock, NULL, db_text(booking_id),
+                   db_text(call->caller.id), db_bool(caller_is_admin(call)));
+}
+
 /* The one way in which a booking changes its state.  The row is locked and the
  * update compares and sets, so of two moves at once the second sees the first.
  */
@@ -208,9 +224,7 @@ static rpc_status move_booking(struct rpc_call *call, const char *booking_id,
 {
     struct db *tx;
     TRY(db_begin(call->db, &tx));
-    if (step->to == BOOKING_STATUS_CONFIRMED)
-        TRY(db_exec(tx, &calendar_lock_of_booking, NULL, db_text(booking_id),
-                    db_text(call->caller.id), db_bool(caller_is_admin(call))));
+    TRY(lock_ahead(tx, booking_id, step->to));
     BookingStateRow *booking;
     TRY(db_one(tx, &booking_lock, &booking, db_text(booking_id),
                db_text(call->caller.id), db_bool(caller_is_admin(call))));

@@ -110,7 +110,7 @@ select a.first_name,
   from {{me_tables}}
  where a.user_id = $1
    and a.account_status = 'ACTIVE'
-   for update of a, p;
+   for no key update of a, p;
 
 -- name: me_update_account :exec
 -- A new phone number is not verified. No row: somebody else has verified it.

@@ -280,17 +280,21 @@ static struct db_pool_stats links(fixture *t)
     return db_pool_stats(db_pool_of(rpc_server_loop(t->server, 0)));
 }
 
-/* Lets the server work until the query answers 1. */
-static void until(fixture *t, const char *query)
+/* The view is taken once in a transaction, such as the test's own. */
+static bool one_waits_for_a_lock(fixture *t)
 {
-    for (int i = 0; i < 2000 && number(t, "%s", query) != 1; i++)
-        run_for(t, 5);
-    assert_int_equal(number(t, "%s", query), 1);
+    sql(t, "select pg_stat_clear_snapshot()");
+    return number(t, "select count(*) from pg_stat_activity where"
+                     " wait_event_type = 'Lock'"
+                     " and datname = current_database()") == 1;
 }
 
-static const char waits_for_a_lock[] =
-    "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and"
-    " datname = current_database()";
+static void until_one_waits(fixture *t)
+{
+    for (int i = 0; i < 2000 && !one_waits_for_a_lock(t); i++)
+        run_for(t, 5);
+    assert_true(one_waits_for_a_lock(t));
+}
 
 static void twins_have_one_effect_and_one_answer(void **state)
 {
@@ -305,7 +309,7 @@ static void twins_have_one_effect_and_one_answer(void **state)
     struct rpc_local *calls[TWINS];
     for (int i = 0; i < TWINS; i++)
         calls[i] = start_keyed(t, &provider, "k", BIDS "CreateBid", &req);
-    until(t, waits_for_a_lock);
+    until_one_waits(t);
     assert_int_equal(links(t).leases_used, 1); /* the others have none */
     assert_int_equal(links(t).leases_waiting, 0);
     sql(t, "commit");
@@ -354,7 +358,7 @@ static void when_the_first_is_lost_the_next_one_runs(void **state)
     struct rpc_local *calls[3];
     for (int i = 0; i < 3; i++)
         calls[i] = start_keyed(t, &provider, "k", BIDS "CreateBid", &req);
-    until(t, waits_for_a_lock);
+    until_one_waits(t);
     rpc_local_free(calls[1]); /* one that waits */
     rpc_local_free(calls[0]);
     sql(t, "commit");
