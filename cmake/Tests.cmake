@@ -91,6 +91,11 @@ target_link_libraries(simulation PRIVATE prbal_warnings PUBLIC services)
 add_executable(simulate EXCLUDE_FROM_ALL tests/simulate/simulate.c)
 target_link_libraries(simulate PRIVATE simulation prbal_warnings)
 prbal_test(tests/simulate/simulate_test.c services simulation)
+# The same model against the real ledger.
+add_executable(ledger_storm EXCLUDE_FROM_ALL
+  tests/simulate/ledger_storm.c tests/simulate/storm.c
+  tests/simulate/storm_model.c tests/simulate/storm_kills.c)
+target_link_libraries(ledger_storm PRIVATE simulation dbkit prbal_warnings)
 
 # with_postgres COMMAND: a PostgreSQL for a whole test run.
 add_executable(with_postgres tests/testkit/with_postgres.c)
