@@ -137,8 +137,11 @@ func TestAHalfOpenConnectionIsSeenByTheClientAlone(t *testing.T) {
 func TestAProxyRefusesAndTurns(t *testing.T) {
 	e := newEcho(t)
 	e.proxy.Refuse(true)
-	e.dial()
-	e.expectReset()
+	// It may be reset before Dial() has come back.
+	if client, err := net.Dial("tcp", e.proxy.Address); err == nil {
+		e.client, e.lines = client, bufio.NewReader(client)
+		e.expectReset()
+	}
 	e.proxy.Refuse(false)
 	other, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
