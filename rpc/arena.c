@@ -154,6 +154,15 @@ void *arena_array(struct arena *arena, size_t count, size_t element_size)
     return arena_alloc(arena, size);
 }
 
+void *arena_grown(struct arena *arena, const void *old, size_t count,
+                  size_t capacity, size_t element_size)
+{
+    void *fresh = arena_array(arena, capacity, element_size);
+    if (count > 0)
+        memcpy(fresh, old, count * element_size);
+    return fresh;
+}
+
 char *arena_strdup(struct arena *arena, const char *text)
 {
     return text == NULL ? NULL : arena_strndup(arena, text, strlen(text));

@@ -25,6 +25,11 @@ void *arena_alloc(struct arena *arena, size_t size);
  * process, so callers bound `count` first. */
 void *arena_array(struct arena *arena, size_t count, size_t element_size);
 
+/* The first `count` elements of an array, `old`, in a larger one.  The arena
+ * gives nothing back, so who grows doubles. */
+void *arena_grown(struct arena *arena, const void *old, size_t count,
+                  size_t capacity, size_t element_size);
+
 /* All of these return text that the arena owns; NULL stays NULL. */
 char *arena_strdup(struct arena *arena, const char *text);
 char *arena_strndup(struct arena *arena, const char *text, size_t length);

@@ -377,7 +377,8 @@ select {{booking_state_columns}}
    for update of k skip locked;
 
 -- name: booking_to_remind :one BookingReminderRow
--- Unless it has been cancelled or moved ($2 is when it was to start), or is over.
+-- Unless it has been cancelled or moved ($2 is when it was to start), has begun,
+-- or was confirmed less than $3 hours before.
 select k.booking_id,
        k.service_id,
        k.bid_id,
@@ -391,7 +392,8 @@ select k.booking_id,
  where k.booking_id = $1
    and k.status = 'CONFIRMED'
    and k.start_at = $2
-   and k.start_at > now();
+   and k.start_at > now()
+   and k.accepted_at < k.start_at - $3::int * interval '1 hour';
 
 -- name: booking_count_overlaps :one CountRow
 -- Bookings of the provider ($1) in the way of the time $2 to $3 with $4 and $5

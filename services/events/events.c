@@ -8,7 +8,6 @@
 #include "services/events/wake.h"
 
 #include <assert.h>
-#include <string.h>
 
 /* The events of one transaction, in the order in which they were appended.
  * Lives in the call's arena, as the argument of the transaction's hooks. */
@@ -56,27 +55,17 @@ static struct buffer *buffer_of(struct db *tx)
     return buffer;
 }
 
-/* The arena gives nothing back, so the arrays double. */
-static void *grown(struct arena *arena, const void *old, size_t count,
-                   size_t capacity, size_t element_size)
-{
-    void *fresh = arena_array(arena, capacity, element_size);
-    if (count > 0)
-        memcpy(fresh, old, count * element_size);
-    return fresh;
-}
-
 static void make_room(struct arena *arena, struct buffer *buffer)
 {
     if (buffer->count < buffer->capacity)
         return;
     size_t n = buffer->count, capacity = n == 0 ? 8 : 2 * n;
-    buffer->user_ids =
-        grown(arena, buffer->user_ids, n, capacity, sizeof *buffer->user_ids);
+    buffer->user_ids = arena_grown(arena, buffer->user_ids, n, capacity,
+                                   sizeof *buffer->user_ids);
     buffer->topics =
-        grown(arena, buffer->topics, n, capacity, sizeof *buffer->topics);
-    buffer->payloads =
-        grown(arena, buffer->payloads, n, capacity, sizeof *buffer->payloads);
+        arena_grown(arena, buffer->topics, n, capacity, sizeof *buffer->topics);
+    buffer->payloads = arena_grown(arena, buffer->payloads, n, capacity,
+                                   sizeof *buffer->payloads);
     buffer->capacity = capacity;
 }
 

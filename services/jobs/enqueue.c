@@ -7,7 +7,6 @@
 #include "services/uuid.h"
 
 #include <assert.h>
-#include <string.h>
 
 /* The jobs of one transaction.  Lives in the call's arena, as the argument of
  * the transaction's hooks. */
@@ -54,19 +53,9 @@ static struct batch *batch_of(struct db *tx)
     return batch;
 }
 
-/* The arena gives nothing back, so the arrays double. */
-static void *grown(struct arena *arena, const void *old, size_t count,
-                   size_t capacity, size_t element_size)
-{
-    void *fresh = arena_array(arena, capacity, element_size);
-    if (count > 0)
-        memcpy(fresh, old, count * element_size);
-    return fresh;
-}
-
-#define GROW(field)                                                  \
-    (batch->field = grown(arena, batch->field, batch->count, wanted, \
-                          sizeof *batch->field))
+#define GROW(field)                                                        \
+    (batch->field = arena_grown(arena, batch->field, batch->count, wanted, \
+                                sizeof *batch->field))
 
 static void make_room(struct arena *arena, struct batch *batch)
 {

@@ -70,6 +70,18 @@ static void nothing_has_an_address_too(void **state)
     assert_non_null(arena_memdup(arena, "", 0));
 }
 
+static void a_grown_array_begins_as_the_old_one(void **state)
+{
+    struct arena *arena = *state;
+    int *numbers = arena_grown(arena, NULL, 0, 2, sizeof *numbers);
+    numbers[0] = 7;
+    numbers[1] = 8;
+    int *more = arena_grown(arena, numbers, 2, 4, sizeof *more);
+    assert_int_equal(more[0], 7);
+    assert_int_equal(more[1], 8);
+    assert_int_equal(more[3], 0);
+}
+
 static void texts_are_copied_and_null_stays_null(void **state)
 {
     struct arena *arena = *state;
@@ -106,6 +118,7 @@ int main(void)
         CASE(allocations_never_overlap),
         CASE(a_large_allocation_does_not_end_the_block),
         CASE(nothing_has_an_address_too),
+        CASE(a_grown_array_begins_as_the_old_one),
         CASE(texts_are_copied_and_null_stays_null),
         CASE(the_budget_counts_what_was_taken),
     };
