@@ -43,6 +43,8 @@ static const struct {
     {"25P03", RPC_ABORTED, ONCE, "This took too long between two steps."},
     {"40001", RPC_ABORTED, CONFLICT, "Someone else was faster; try again."},
     {"40P01", RPC_ABORTED, CONFLICT, "Someone else was faster; try again."},
+    {"53100", RPC_RESOURCE_EXHAUSTED, LATER,
+     "The database has no room to write."},
     {"53", RPC_RESOURCE_EXHAUSTED, LATER, "The database has too much to do."},
     {"55P03", RPC_ABORTED, CONFLICT, "Someone else is at work on this."},
     {"57014", RPC_DEADLINE_EXCEEDED, ONCE, "The database took too long."},

@@ -26,6 +26,8 @@ type Setup struct {
 	TLS     bool
 	// prbald runs its own PostgreSQL, as it does without settings; for one server.
 	Private bool
+	// The data folder is a file system of so many MB; for who may mount one.
+	DiskMB int
 	// Of a database that the promise has started by itself.
 	DatabaseURL string
 	// Streaming standbys that answer reads, by how much later they replay.
@@ -66,6 +68,7 @@ func (t *Trial) Cluster(setup Setup) *Cluster {
 	c := &Cluster{trial: t, setup: setup, prbald: filepath.Join(t.root, "build", string(setup.Build), "prbald")}
 	c.folder = t.Folder("data")
 	t.Must(os.Mkdir(c.folder, 0o711), "data folder")
+	t.Must(c.mountDisk(), "a file system for the data folder")
 	c.Database = &Postgres{home: filepath.Join(c.folder, "pg"), log: t.Log("postgresql"), trial: t,
 		own: !setup.Private && setup.DatabaseURL == "", elsewhere: setup.DatabaseURL}
 	if setup.DatabaseURL == "" {
