@@ -50,8 +50,8 @@ func retriesHappenOnce(t *rig.Trial) {
 	p := &p4{Trial: t, cluster: t.Cluster(rig.Setup{Servers: 2}), free: time.Now().Add(30 * 24 * time.Hour)}
 	p.quiet = p.cluster.Client(p.cluster.Servers[1].Address)
 	p.choose()
-	rounds, kills := t.Size(1, 10), t.Size(4, 60)
-	count := len(p.methods) * (3*rounds + kills)
+	rounds, kills, outages := t.Size(1, 10), t.Size(3, 60), t.Size(1, 30)
+	count := len(p.methods) * (3*rounds + kills + outages)
 	p.people = [2][]*rig.Person{p.cluster.People(count, rig.Seeker), p.cluster.People(count, rig.Provider)}
 
 	for range rounds {
@@ -59,12 +59,17 @@ func retriesHappenOnce(t *rig.Trial) {
 		p.each(p.twins)
 		p.each(p.elsewhere)
 	}
+	server, database := p.cluster.Servers[0], p.cluster.Database
 	for range kills {
-		p.killed(t.Rand.IntN(len(p.methods)))
+		p.killed(t.Rand.IntN(len(p.methods)), server.Kill, server.Start)
+	}
+	for range outages {
+		p.killed(t.Rand.IntN(len(p.methods)), database.Kill, database.Start)
 	}
 	t.Tried("RPCs", len(p.methods))
 	t.Tried("calls", int(p.calls.Load()))
-	t.Tried("kills", kills)
+	t.Tried("kills of a server", kills)
+	t.Tried("of the database", outages)
 	t.Measured("one effect in each of %s situations", rig.Count(int(p.once.Load())))
 	t.Measured("%s answers again, byte for byte", rig.Count(int(p.identical.Load())))
 	t.Measured("%d calls cut off, of which %d had happened", p.lost.Load(), p.happened.Load())
@@ -168,7 +173,7 @@ func (try *p4Try) send(client *rig.Client, request []byte) p4Answer {
 func (try *p4Try) insist(client *rig.Client) p4Answer {
 	answer := try.send(client, try.bytes)
 	for rig.IsForNow(answer.err) && try.Context().Err() == nil {
-		time.Sleep(20 * time.Millisecond)
+		time.Sleep(50 * time.Millisecond)
 		answer = try.send(client, try.bytes)
 	}
 	return answer
@@ -293,12 +298,13 @@ func (p *p4) elsewhere(try *p4Try) {
 	}
 }
 
-// All RPCs are on their way, and so many of them answered, when a server is
-// killed; the other one is asked at once, and it, too, when it is back.
-func (p *p4) killed(answered int) {
+// All RPCs are on their way by a server, and so many of them answered, when it or
+// the database is killed; the other server is asked as soon as it can answer, and
+// that one at last.
+func (p *p4) killed(answered int, kill, start func() error) {
 	tries := make([]*p4Try, len(p.methods))
 	p.Together(len(tries), func(i int) { tries[i] = p.prepare(p.methods[i]) })
-	client, server := p.client(0), p.cluster.Servers[0]
+	client := p.client(0)
 	_, err := client.Health.Check(p.Context(), &healthpb.HealthCheckRequest{}) // it is connected
 	p.Must(err, "health")
 	first := make([]p4Answer, len(tries))
@@ -311,12 +317,14 @@ func (p *p4) killed(answered int) {
 	}
 	for number := range tries {
 		if number == answered {
-			p.Must(server.Kill(), "a kill")
+			p.Must(kill(), "a kill")
 		}
 		<-answers
 	}
+	started := make(chan error)
+	go func() { started <- start() }()
 	p.Together(len(tries), func(i int) { p.retried(tries[i], first[i]) })
-	p.Must(server.Start(), "the server that was killed")
+	p.Must(<-started, "a start")
 	p.Together(len(tries), func(i int) {
 		tries[i].compare(tries[i].insist(client), "after the restart")
 		tries[i].check()
