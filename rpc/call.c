@@ -268,6 +268,14 @@ static void begin(struct rpc_call *call)
         call->server->options.hooks.begin(call);
 }
 
+static rpc_status confirm(struct rpc_call *call)
+{
+    TRY(rpc_alive(call));
+    if (call->server == NULL || call->server->options.hooks.confirm == NULL)
+        return RPC_SUCCESS;
+    return call->server->options.hooks.confirm(call);
+}
+
 /* The client hears its answer before the defers run: they give back what the
  * call had, and may take a round trip for it. */
 static void call_main(void *argument)
@@ -275,7 +283,7 @@ static void call_main(void *argument)
     struct call_state *state = argument;
     struct rpc_call *call = &state->call;
     begin(call);
-    rpc_status status = call->ended;
+    rpc_status status = confirm(call);
     if (status.code == RPC_OK)
         status = call_run_handler(state);
     if (call->ended.code != RPC_OK)

@@ -27,6 +27,10 @@ struct rpc_hooks {
     rpc_status (*authenticate)(struct rpc_call *call, const char *token);
     /* Before the handler or task runs: sets call->db.  Must not suspend. */
     void (*begin)(struct rpc_call *call);
+    /* On the coroutine of a call that is about to run, not of a task: what was
+     * decided at the headers may have changed until the body was there.  A
+     * failure is the call's answer.  May suspend. */
+    rpc_status (*confirm)(struct rpc_call *call);
     /* Before response headers leave, and before the trailers behind them: the
      * last moment for metadata.  `set` is rpc_set_header or rpc_set_trailer.
      * Not for a call that was refused before begin.  Must not suspend. */

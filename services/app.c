@@ -90,6 +90,7 @@ struct rpc_hooks app_hooks(void)
     return (struct rpc_hooks){
         .authenticate = authenticate,
         .begin = begin,
+        .confirm = authenticate_confirm,
         .leave = leave,
         .once = idempotency_run,
         .loop_start = on_loop_start,

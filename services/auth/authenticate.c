@@ -133,3 +133,13 @@ rpc_status authenticate(struct rpc_call *call, const char *token)
     recognise_service(call);
     return RPC_SUCCESS;
 }
+
+/* A body may take longer than the session had left; and a process that has just
+ * started looks at tokens before it knows which sessions are over. */
+rpc_status authenticate_confirm(struct rpc_call *call)
+{
+    if (call->caller.id == NULL)
+        return RPC_SUCCESS;
+    TRY(revocation_await(call));
+    return check_revocation(call, &call->caller);
+}

@@ -14,11 +14,16 @@
  * No token is fine here: the runtime applies the method's access rule
  * afterwards.  Answers UNAUTHENTICATED with reason TOKEN_INVALID or
  * TOKEN_EXPIRED, PERMISSION_DENIED with ACCOUNT_SUSPENDED, RESOURCE_EXHAUSTED
- * when the address sent too many bad tokens.  None of these functions
- * suspends. */
+ * when the address sent too many bad tokens.  Does not suspend. */
 rpc_status authenticate(struct rpc_call *call, const char *token);
 
-/* The part without the method's access rule: fills call->caller. */
+/* Once the request is there, before it is looked at: the session may have ended
+ * since.  In a process that has just started it waits until the ends of others
+ * are known.  Answers like authenticate(), and UNAVAILABLE.  Suspends. */
+rpc_status authenticate_confirm(struct rpc_call *call);
+
+/* The part without the method's access rule: fills call->caller.  Does not
+ * suspend. */
 rpc_status token_verify(struct rpc_call *call, const char *text);
 
 /* Per loop, on its thread; calls revocation_loop_start() and _stop(). */

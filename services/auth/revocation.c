@@ -13,7 +13,9 @@
 #include <string.h>
 
 enum {
-    POLL_MS = 500, /* with a slow answer, still within the promised second */
+    POLL_MS = 500,   /* with a slow answer, still within the promised second */
+    START_MS = 2000, /* for which calls wait for the first poll */
+    STEP_MS = 5,
     PAGE_ROWS = 1000,
     LISTENERS_MAX = 8,
     ID_BYTES = 37,
@@ -31,6 +33,8 @@ struct revocations {
     struct id_set *sessions;
     struct id_set *accounts;
     char horizon[24]; /* all transactions below were read */
+    bool is_current;  /* what ended before the start is known */
+    bool is_cut_off;  /* the last poll failed */
 };
 
 static revocation_fn *listeners[LISTENERS_MAX];
@@ -90,6 +94,20 @@ bool revocation_has_account(struct loop *loop, const char *user_id)
 {
     const struct revocations *r = revocations_of(loop);
     return r != NULL && id_set_has(r->accounts, user_id, loop_now_us(loop));
+}
+
+rpc_status revocation_await(struct rpc_call *call)
+{
+    const struct revocations *r = revocations_of(call->loop);
+    for (int waited_ms = 0; r != NULL && !r->is_current; waited_ms += STEP_MS) {
+        if (r->is_cut_off || waited_ms >= START_MS)
+            return rpc_fail_retry(call, RPC_UNAVAILABLE, POLL_MS,
+                                  "the server has just started and cannot tell "
+                                  "yet who is signed in");
+        TRY(rpc_sleep(call, STEP_MS));
+        r = revocations_of(call->loop);
+    }
+    return RPC_SUCCESS;
 }
 
 /* -- from this process --------------------------------------------------- */
@@ -188,7 +206,8 @@ static void poll_feed(struct rpc_call *call, void *argument)
 {
     struct revocations *r = argument;
     /* A failure is the pool's to report; the next poll reads the same. */
-    (void)read_feed(call, r);
+    r->is_cut_off = read_feed(call, r).code != RPC_OK;
+    r->is_current |= !r->is_cut_off;
     loop_timer_start(r->loop, &r->timer, POLL_MS);
 }
 

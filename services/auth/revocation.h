@@ -10,10 +10,10 @@
  *   two polls a second;  a handler of this process also tells the loops at once
  *
  * While PostgreSQL cannot be reached nothing new is learnt; tokens then live
- * until they expire. */
+ * until they expire.  A loop that has learnt nothing yet lets none pass. */
 
-/* Per loop, on its thread.  Sessions that ended earlier are known a moment
- * after the start. */
+/* Per loop, on its thread.  Sessions that ended earlier are known once
+ * revocation_await() lets calls pass. */
 void revocation_loop_start(struct rpc_server *server, struct loop *loop);
 void revocation_loop_stop(struct loop *loop);
 
@@ -22,7 +22,12 @@ void revocation_loop_stop(struct loop *loop);
 void revocation_tell(struct rpc_call *call, const char *user_id,
                      const char *session_id);
 
-/* Does not suspend. */
+/* Waits until the loop knows what ended before it started: a moment after its
+ * start, and from then on not at all.  UNAVAILABLE when PostgreSQL cannot be
+ * asked.  Suspends. */
+rpc_status revocation_await(struct rpc_call *call);
+
+/* Do not suspend. */
 bool revocation_has_session(struct loop *loop, const char *session_id);
 bool revocation_has_account(struct loop *loop, const char *user_id);
 

@@ -62,6 +62,7 @@ func tryRefresh(t *rig.Trial) {
 	for i, device := range devices {
 		w.steal(device, i, w.signIn(device.person, 100+i))
 	}
+	w.restart(devices)
 	t.Tried("refreshes", int(w.refreshes.Load()))
 	t.Measured("%d rounds of %d twins with one successor each", w.rounds.Load(), refreshTwins)
 	t.Measured("%d clients gave up waiting", w.givenUp.Load())
@@ -221,4 +222,39 @@ func (w *refreshWorld) untilRefused(d *device, server int, begin time.Time) time
 		time.Sleep(5 * time.Millisecond)
 	}
 	return time.Since(begin)
+}
+
+// ---- A server that knows nothing yet.
+
+// Whose sign-in has ended is out from the first call that a new process answers.
+func (w *refreshWorld) restart(devices []*device) {
+	for number, server := range w.cluster.Servers {
+		w.Must(server.Kill(), "kill -9")
+		w.Must(server.Launch(), "a start")
+		w.Together(16, func(caller int) {
+			client := w.cluster.Client(server.Address, grpc.WithContextDialer(dialUntilThere))
+			d := devices[(number+caller)%len(devices)]
+			for refused := 0; refused < 3 && w.Context().Err() == nil; {
+				_, err := client.Users.GetMe(d.in(w.Context()), &pb.GetMeRequest{}, grpc.WaitForReady(true))
+				if err == nil {
+					w.Broken("a new process lets in whose sign-in has ended")
+					return
+				}
+				if status.Code(err) == codes.Unauthenticated {
+					refused++
+				}
+			}
+		})
+	}
+}
+
+// The first to come in when the door opens.
+func dialUntilThere(ctx context.Context, address string) (net.Conn, error) {
+	for {
+		connection, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
+		if err == nil || ctx.Err() != nil {
+			return connection, err
+		}
+		time.Sleep(time.Millisecond)
+	}
 }

@@ -13,6 +13,7 @@
 #include "tests/testkit/testkit.h"
 
 #define GET_ME "/prbal.v1.UserService/GetMe"
+#define LOGOUT "/prbal.v1.AuthService/Logout"
 #define GET_USER "/prbal.v1.UserService/GetUser"
 #define UPDATE_ME "/prbal.v1.UserService/UpdateMe"
 
@@ -284,6 +285,25 @@ static void ids_sort_by_age_when_the_clock_is_put_back(void **state)
     assert_true(strcmp(ahead, later) < 0);
 }
 
+/* A client may send headers at once and the body later. */
+static void a_session_that_ends_before_the_body_comes_runs_nothing(void **state)
+{
+    fixture *t = *state;
+    struct person who = person(t, USER_TYPE_SEEKER);
+    const struct rpc_header headers[] = {
+        {"authorization", arena_printf(t->arena, "Bearer %s", who.token)}, {0}};
+    GetMeRequest request = GET_ME_REQUEST_INIT;
+    LogoutRequest logout = LOGOUT_REQUEST_INIT;
+    struct rpc_local *slow = rpc_local_open(t->server, GET_ME, headers);
+    run_for(t, 50);
+    assert_true(rpc_local_is_open(slow));
+    assert_ok(call_as(t, &who, LOGOUT, &logout));
+    rpc_local_send(slow, &request);
+    rpc_local_close_send(slow);
+    assert_reason(rpc_local_reply(slow), RPC_UNAUTHENTICATED, "TOKEN_INVALID");
+    rpc_local_free(slow);
+}
+
 /* -- addresses ----------------------------------------------------------- */
 
 static void addresses_are_read_out_of_peers(void **state)
@@ -336,5 +356,6 @@ TEST_MAIN("authenticate", TEST(reasons_tell_a_client_what_to_do),
           TEST(what_is_no_uuid_is_in_no_set),
           TEST(a_uuid_is_of_version_7_and_sorts_by_time),
           TEST(ids_sort_by_age_when_the_clock_is_put_back),
+          TEST(a_session_that_ends_before_the_body_comes_runs_nothing),
           TEST(addresses_are_read_out_of_peers),
           TEST(the_gate_counts_networks_and_forgets))
