@@ -29,6 +29,7 @@ const struct job_rule job_rules[] = {
     {JOB_AUTH_SWEEP, .every_seconds = 600},
     {JOB_IDEMPOTENCY_SWEEP, .every_seconds = 600},
     {JOB_JOB_PURGE, .every_seconds = 600},
+    {JOB_LEDGER_KEEP, .every_seconds = 60},
 };
 const size_t job_rule_count = sizeof job_rules / sizeof *job_rules;
 

@@ -119,9 +119,10 @@ rpc_status ledger_history(struct db *db, const char *account_id,
 rpc_status ledger_hold_read(struct db *db, const char *hold_id,
                             LedgerHoldRow **hold);
 
-/* Housekeeping, for any number of processes at once.  Each expires up to
- * `limit` holds whose time is over, or adds up to `limit` entries to the rows
- * of hot accounts, and tells how many it did. */
+/* Housekeeping, done each minute by a job, and by any number of processes at
+ * once.  The first expires up to `limit` holds whose time is over, each in a
+ * transaction of its own, and tells how many; the second adds up to `limit`
+ * deltas to the rows of hot accounts, and tells how many accounts. */
 rpc_status ledger_expire_due(struct rpc_call *call, int limit, int64_t *count);
 rpc_status ledger_roll_up(struct db *db, int limit, int64_t *count);
 

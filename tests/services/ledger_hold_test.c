@@ -1,4 +1,5 @@
 /* Holds, and what the ledger does not let anybody do to it. */
+#include "services/jobs/handlers.h"
 #include "tests/services/ledgerkit.h"
 
 #define KIND(name) LEDGER_ACCOUNT_KIND_##name
@@ -146,9 +147,7 @@ static void a_hold_expires_at_its_time(void **state)
 
 static rpc_status keep_house(struct rpc_call *call, void *argument)
 {
-    int64_t *done = argument;
-    TRY(ledger_expire_due(call, 100, &done[0]));
-    return ledger_roll_up(call->db, 100, &done[1]);
+    return ledger_keep(call, argument);
 }
 
 static void housekeeping_ends_holds_and_adds_up(void **state)
@@ -164,15 +163,20 @@ static void housekeeping_ends_holds_and_adds_up(void **state)
     make_due(t, 4);
     assert_int_equal(dbkit_number(t, "select count(*) from ledger_delta"), 2);
 
-    int64_t done[2];
-    assert_ok(dbkit_run(t, keep_house, done));
-
-    assert_int_equal(done[0], 2);
-    assert_int_equal(done[1], 2); /* the fee's and the gateway's rows */
+    struct job_run run = {.attempt = 1};
+    assert_ok(dbkit_run(t, keep_house, &run));
+    assert_true(run.again_after_ms > 0);
+    assert_int_equal(dbkit_number(t, "select count(*) from ledger_hold"
+                                     " where status = 'EXPIRED'"),
+                     2);
     assert_int_equal(dbkit_number(t, "select count(*) from ledger_delta"), 0);
     assert_int_equal(balance(t, d.fee), 5);
     assert_int_equal(held(t, d.ann), 10);
     assert_sound(t);
+
+    run = (struct job_run){.attempt = 1};
+    assert_ok(dbkit_run(t, keep_house, &run));
+    assert_int_equal(run.again_after_ms, 0); /* nothing was left */
 }
 
 /* ------------------------------------------- what the database does not let */
