@@ -73,6 +73,7 @@ func (w *readWorld) anyone(random *rand.Rand) *rig.Client {
 func tryReadYourWrites(t *rig.Trial) {
 	w := &readWorld{Trial: t, cluster: t.Cluster(rig.Setup{
 		Servers:  2,
+		Build:    rig.Release,
 		Standbys: []time.Duration{standbyDelay, 0},
 		Settings: map[string]string{"replica_lag": "5s", "replica_without_token": "true"},
 	})}
@@ -146,7 +147,9 @@ func (w *readWorld) read(r *reader, random *rand.Rand, bio string) {
 
 // As a client that knows nothing of tokens.
 func (w *readWorld) readPlainly(r *reader, random *rand.Rand, bio string) {
-	answer, err := w.anyone(random).Users.GetMe(r.person.In(w.Context()), &pb.GetMeRequest{})
+	answer, err := rig.Until(w.Context(), func(ctx context.Context) (*pb.GetMeResponse, error) {
+		return w.anyone(random).Users.GetMe(r.person.In(ctx), &pb.GetMeRequest{})
+	})
 	if err != nil && status.Code(err) != codes.NotFound { // an account that is not there yet
 		w.Broken("a read without a token: %v", err)
 		return

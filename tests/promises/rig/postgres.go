@@ -130,10 +130,16 @@ func (p *Postgres) PID() int {
 		return 0
 	}
 	pid, _ := strconv.Atoi(strings.SplitN(string(text), "\n", 2)[0])
-	if pid == 0 || !isAlive(pid) {
+	if pid == 0 || !isAlive(pid) || !worksIn(pid, filepath.Join(p.home, "data")) {
 		return 0
 	}
 	return pid
+}
+
+// Numbers come again: a file that a killed one has left may name another process.
+func worksIn(pid int, folder string) bool {
+	place, err := os.Readlink(fmt.Sprintf("/proc/%d/cwd", pid))
+	return err == nil && place == folder
 }
 
 // Kill ends all its processes with SIGKILL.
