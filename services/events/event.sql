@@ -46,10 +46,14 @@ select user_id, last_seq, last_mark, trimmed_seq
  where user_id = $1;
 
 -- name: event_cursors :many EventCursorRow
--- The safety poll: where the logs of these users stand.
-select user_id, last_seq, last_mark, trimmed_seq
-  from user_event_cursor
- where user_id = any ($1::uuid[])
+-- The safety poll: where the logs of these users stand. Who has none is at 0: it
+-- may be gone, as after a restore.
+select user_id,
+       coalesce(c.last_seq, 0)    as last_seq,
+       coalesce(c.last_mark, 0)   as last_mark,
+       coalesce(c.trimmed_seq, 0) as trimmed_seq
+  from unnest($1::uuid[]) as asked(user_id)
+  left join user_event_cursor c using (user_id)
  limit 2000;
 
 -- name: event_read :many EventRow

@@ -470,6 +470,22 @@ static void a_live_stream_ahead_of_its_log_is_told(void **state)
     rpc_local_free(stream);
 }
 
+/* As above, when nothing had happened to the user before the backup. */
+static void a_live_stream_whose_log_is_gone_is_told(void **state)
+{
+    fixture *t = *state;
+    struct person who = person(t, USER_TYPE_SEEKER);
+    write_events(t, who.user_id, 5);
+    struct rpc_local *stream = live_stream(t, &who);
+    run_for(t, 10);
+    sql(t, "delete from user_event_cursor where user_id = '%s'", who.user_id);
+    assert_int_equal(
+        assert_next(t, stream, RESYNC_REQUIRED)->resync_required->position, 0);
+    write_events(t, who.user_id, 2);
+    assert_numbers(t, stream, 1, 2);
+    rpc_local_free(stream);
+}
+
 /* ---- Live. */
 
 static void every_stream_of_a_user_gets_every_event(void **state)
@@ -675,6 +691,7 @@ TEST_MAIN("hub", TEST(a_stream_begins_now),
           TEST(a_log_that_grew_again_after_a_loss_needs_a_resync),
           TEST(a_live_stream_notices_another_log),
           TEST(a_live_stream_ahead_of_its_log_is_told),
+          TEST(a_live_stream_whose_log_is_gone_is_told),
           TEST(every_stream_of_a_user_gets_every_event),
           TEST(only_the_topics_that_are_wanted_come),
           TEST(a_heartbeat_tells_how_far_the_stream_has_come),
