@@ -132,34 +132,19 @@ static struct batch *take_batch(const struct presence *presence,
     return batch;
 }
 
-static void wake_watchers(struct rpc_call *call, void *argument)
+static void wake_watchers(struct rpc_call *call)
 {
-    (void)argument;
     wake_users(call, (const char *const[]){WAKE_PRESENCE}, 1);
 }
 
-/* A transaction in which nobody else changes presence. */
-static rpc_status begin_change(struct rpc_call *call, struct db **tx,
-                               int64_t *version)
+static rpc_status write_batch(const struct presence *presence,
+                              struct rpc_call *call, const struct batch *batch)
 {
-    PresenceVersionRow *row;
-    TRY(db_begin(call->db, tx));
-    db_after_commit(*tx, wake_watchers, NULL);
-    TRY(db_one(*tx, &presence_tick, &row, DB_NONE));
-    *version = row->version;
-    return RPC_SUCCESS;
-}
-
-static rpc_status write_batch(struct presence *presence, struct rpc_call *call,
-                              const struct batch *batch)
-{
-    struct db *tx;
-    int64_t version;
-    TRY(begin_change(call, &tx, &version));
-    TRY(db_exec(tx, &presence_write, NULL, db_text(presence->holder_id),
+    TRY(db_exec(call->db, &presence_write, NULL, db_text(presence->holder_id),
                 db_texts(batch->user_ids, batch->count),
-                db_ints(batch->here, batch->count), db_int(version)));
-    return db_commit(tx);
+                db_ints(batch->here, batch->count)));
+    wake_watchers(call);
+    return RPC_SUCCESS;
 }
 
 /* After a failure nobody knows what was written: under a new holder everything
@@ -210,11 +195,9 @@ static rpc_status begin_lease(struct presence *presence, struct rpc_call *call)
 
 static rpc_status reap(struct rpc_call *call)
 {
-    struct db *tx;
-    int64_t version;
-    TRY(begin_change(call, &tx, &version));
-    TRY(db_exec(tx, &presence_reap, NULL, db_int(version), lease_seconds()));
-    return db_commit(tx);
+    TRY(db_exec(call->db, &presence_reap, NULL, lease_seconds()));
+    wake_watchers(call);
+    return RPC_SUCCESS;
 }
 
 static rpc_status renew_lease(struct presence *presence, struct rpc_call *call)
