@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	readerSilence = 4 * time.Second // several heartbeats of these trials
+	readerSilence = 6 * time.Second // several heartbeats of these trials
 	readerSleep   = 3 * time.Second // longer than `slow_reader`
 )
 
@@ -65,7 +65,7 @@ func (r *logReader) follow(ctx context.Context, proxies []*rig.Proxy, isRestless
 			life = time.Duration(200+r.random.IntN(6000)) * time.Millisecond
 		}
 		stream, end := context.WithTimeout(ctx, life)
-		err := r.one(stream, proxies[r.random.IntN(len(proxies))], nil)
+		err := r.one(stream, proxies[r.random.IntN(len(proxies))])
 		end()
 		if err != nil && err != io.EOF {
 			r.ends[rig.Reason(err)]++
@@ -77,19 +77,8 @@ func (r *logReader) follow(ctx context.Context, proxies []*rig.Proxy, isRestless
 	}
 }
 
-// Until the server has said that the backlog is sent.
-func (r *logReader) followUntilCaughtUp(ctx context.Context, proxies []*rig.Proxy) {
-	isCaughtUp := false
-	for !isCaughtUp && ctx.Err() == nil {
-		r.one(ctx, proxies[r.random.IntN(len(proxies))], func(event *pb.Event) bool {
-			isCaughtUp = event.GetCaughtUp() != nil
-			return isCaughtUp
-		})
-	}
-}
-
-// One stream on a connection of its own; `isEnough` may be nil.
-func (r *logReader) one(ctx context.Context, proxy *rig.Proxy, isEnough func(*pb.Event) bool) error {
+// One stream on a connection of its own.
+func (r *logReader) one(ctx context.Context, proxy *rig.Proxy) error {
 	connection, err := r.cluster.Connect(proxy.Address, grpc.WithInitialWindowSize(65535))
 	if err != nil {
 		return err
@@ -113,9 +102,6 @@ func (r *logReader) one(ctx context.Context, proxy *rig.Proxy, isEnough func(*pb
 		}
 		watchdog.Reset(readerSilence)
 		r.take(answer.Event)
-		if isEnough != nil && isEnough(answer.Event) {
-			return nil
-		}
 		if r.isSleepy.Load() && r.random.IntN(40) == 0 {
 			watchdog.Stop()
 			time.Sleep(readerSleep)

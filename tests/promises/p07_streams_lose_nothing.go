@@ -80,15 +80,7 @@ func (p *p7) meet(count int) {
 
 // The first phase: everything breaks but the database.
 func (p *p7) breakConnections(duration time.Duration) {
-	follow, stop := context.WithCancel(p.Context())
-	var following sync.WaitGroup
-	for _, reader := range p.readers {
-		following.Add(1)
-		go func() {
-			defer following.Done()
-			reader.follow(follow, p.proxies, true)
-		}()
-	}
+	stop := p.followAll(true)
 	network := p.Chaos(50*time.Millisecond, 400*time.Millisecond,
 		rig.Fault{Name: "cut", Weight: 4, Happen: p.some((*rig.Link).Cut)},
 		rig.Fault{Name: "half open", Weight: 3, Happen: p.some((*rig.Link).HalfOpen)},
@@ -112,8 +104,24 @@ func (p *p7) breakConnections(duration time.Duration) {
 	}
 	p.awaitAll()
 	stop()
-	following.Wait()
 	p.compare()
+}
+
+// Until the answer is called.
+func (p *p7) followAll(areRestless bool) (stop func()) {
+	follow, cancel := context.WithCancel(p.Context())
+	var following sync.WaitGroup
+	for _, reader := range p.readers {
+		following.Add(1)
+		go func() {
+			defer following.Done()
+			reader.follow(follow, p.proxies, areRestless)
+		}()
+	}
+	return func() {
+		cancel()
+		following.Wait()
+	}
 }
 
 func (p *p7) some(what func(*rig.Link)) func(*rand.Rand) error {
@@ -204,6 +212,7 @@ func (p *p7) write(room *p7Room, random *rand.Rand) {
 				p.Broken("a message was refused: %v", err)
 				return
 			}
+			pause(random, 100*time.Millisecond)
 		}
 	}
 }
@@ -247,36 +256,42 @@ func (p *p7) compare() {
 }
 
 // The second phase: a backup is restored that does not have what clients have
-// seen, and the logs go on from there.
+// seen, and the logs go on from there. Two servers are killed and their clients
+// come back; the streams of the first one live through it.
 func (p *p7) restoreBackup() {
-	backup := filepath.Join(p.Folder("backup"))
+	database := p.cluster.Database
+	backup := p.Folder("backup")
 	data := filepath.Join(p.cluster.DataFolder(), "pg", "data")
-	p.stopAll()
+	p.Must(database.Stop(), "PostgreSQL's end")
 	p.Must(exec.Command("cp", "-a", data, backup).Run(), "a backup")
-	p.startAll()
+	p.Must(database.Start(), "PostgreSQL")
 
+	stop := p.followAll(false)
+	defer stop()
 	random := p.Stream(200_000)
 	lost := p.rooms[p7Sleepers : p7Sleepers+p7Restored]
 	for _, room := range lost {
 		p.write(room, random)
 	}
-	p.followUntilEnd()
-	p.stopAll()
+	p.awaitAll()
+	before := map[*logReader]int{}
+	for _, reader := range p.readers {
+		before[reader] = reader.resyncCount()
+	}
+
+	p.killAllButFirst()
+	p.Must(database.Stop(), "PostgreSQL's end")
 	p.Must(exec.Command("rm", "-r", data).Run(), "the database that is lost")
 	p.Must(exec.Command("cp", "-a", backup, data).Run(), "the restore")
-	p.startAll()
-
+	p.Must(database.Start(), "PostgreSQL")
 	// A third of the logs stays shorter, one becomes as long again, one longer.
 	for i, room := range lost {
 		for range i % 3 {
 			p.write(room, random)
 		}
 	}
-	before := map[*logReader]int{}
-	for _, reader := range p.readers {
-		before[reader] = reader.resyncCount()
-	}
-	p.followUntilEnd()
+	p.startAllButFirst()
+	p.awaitAll()
 	p.judgeRestore(lost, before)
 }
 
@@ -300,27 +315,19 @@ func (p *p7) judgeRestore(lost []*p7Room, before map[*logReader]int) {
 	p.Measured("%d of %d told of a restore", told, 2*len(lost))
 }
 
-func (p *p7) followUntilEnd() {
-	follow, stop := context.WithCancel(p.Context())
-	defer stop()
-	p.Together(len(p.readers), func(i int) {
-		p.readers[i].followUntilCaughtUp(follow, p.proxies)
-	})
-}
-
-func (p *p7) stopAll() {
-	for _, server := range p.cluster.Servers {
+func (p *p7) killAllButFirst() {
+	for number, server := range p.cluster.Servers[1:] {
+		p.setAway(number+1, true)
 		p.Must(server.Kill(), "a kill")
 	}
-	p.Must(p.cluster.Database.Stop(), "PostgreSQL's end")
 }
 
-func (p *p7) startAll() {
-	p.Must(p.cluster.Database.Start(), "PostgreSQL")
-	p.Together(len(p.cluster.Servers), func(i int) {
-		if err := p.cluster.Servers[i].Start(); err != nil {
-			p.Broken("server %d: %v", i, err)
+func (p *p7) startAllButFirst() {
+	p.Together(len(p.cluster.Servers)-1, func(i int) {
+		if err := p.cluster.Servers[i+1].Start(); err != nil {
+			p.Broken("server %d: %v", i+1, err)
 		}
+		p.setAway(i+1, false)
 	})
 }
 

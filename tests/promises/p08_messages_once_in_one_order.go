@@ -131,6 +131,7 @@ func (p *p8) send(room *p8Room, sender *rig.Person, random *rand.Rand) {
 			p.Broken("a message was refused: %v", err)
 			return
 		}
+		pause(random, 50*time.Millisecond)
 	}
 }
 
