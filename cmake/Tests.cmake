@@ -91,11 +91,26 @@ target_link_libraries(simulation PRIVATE prbal_warnings PUBLIC services)
 add_executable(simulate EXCLUDE_FROM_ALL tests/simulate/simulate.c)
 target_link_libraries(simulate PRIVATE simulation prbal_warnings)
 prbal_test(tests/simulate/simulate_test.c services simulation)
-# The same model against the real ledger.
-add_executable(ledger_storm EXCLUDE_FROM_ALL
+# The same model against the real ledger; its name is a test program's, so that
+# `scripts/test ledger` builds it.
+add_executable(services_ledger_storm_test EXCLUDE_FROM_ALL
   tests/simulate/ledger_storm.c tests/simulate/storm.c
   tests/simulate/storm_model.c tests/simulate/storm_kills.c)
-target_link_libraries(ledger_storm PRIVATE simulation dbkit prbal_warnings)
+set_target_properties(services_ledger_storm_test PROPERTIES
+  OUTPUT_NAME ledger_storm)
+target_link_libraries(services_ledger_storm_test PRIVATE simulation dbkit
+  prbal_warnings)
+add_dependencies(services_tests services_ledger_storm_test)
+add_test(NAME services/ledger_storm COMMAND services_ledger_storm_test 1 2000)
+set_tests_properties(services/ledger_storm PROPERTIES LABELS services
+  TIMEOUT 120 ENVIRONMENT "${sanitizer_options}")
+foreach(mistake floors ids holds)
+  add_test(NAME services/ledger_storm_finds_${mistake}
+    COMMAND services_ledger_storm_test 1 4000 ${mistake})
+  set_tests_properties(services/ledger_storm_finds_${mistake} PROPERTIES
+    LABELS services TIMEOUT 120 ENVIRONMENT "${sanitizer_options}"
+    PASS_REGULAR_EXPRESSION "operations are enough")
+endforeach()
 
 # with_postgres COMMAND: a PostgreSQL for a whole test run.
 add_executable(with_postgres tests/testkit/with_postgres.c)
