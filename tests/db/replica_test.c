@@ -304,6 +304,44 @@ static void a_write_tells_its_position(void **state)
     assert_true(strcmp(earlier, token) < 0);
 }
 
+/* As through a proxy that pools by transaction. */
+static void a_write_tells_it_without_prepared_statements(void **state)
+{
+    struct dbkit *t =
+        dbkit_create(&(struct db_pool_options){.url = embedded_url(primary)});
+    char earlier[sizeof token];
+    (void)state;
+    write_one(t);
+    memcpy(earlier, token, sizeof token);
+    assert_ok(dbkit_run(t, add_one_in_a_transaction, NULL));
+    assert_true(strcmp(earlier, token) < 0);
+    dbkit_destroy(t);
+}
+
+/* It may not be asked: writes go on, and tell nothing. */
+static void a_server_that_does_not_tell_is_written_to_all_the_same(void **state)
+{
+    struct dbkit *admin = *state;
+    char url[512];
+    dbkit_sql(admin,
+              "create role test_quiet login;"
+              "grant all on all tables in schema public to test_quiet;"
+              "revoke execute on function pg_control_system() from public");
+    snprintf(url, sizeof url, "%s user=test_quiet", embedded_url(primary));
+    struct dbkit *t =
+        dbkit_create(&(struct db_pool_options){.url = url, .prepare = true});
+    int64_t before = amount(admin);
+    for (int i = 0; i < 3; i++) {
+        assert_ok(dbkit_run(t, add_one, NULL));
+        assert_string_equal(token, "");
+        assert_ok(dbkit_run(t, add_one_in_a_transaction, NULL));
+        assert_string_equal(token, "");
+    }
+    assert_int_equal(amount(admin), before + 6);
+    dbkit_destroy(t);
+    dbkit_sql(admin, "grant execute on function pg_control_system() to public");
+}
+
 static rpc_status read_and_tell(struct rpc_call *call, void *argument)
 {
     Part *part;
@@ -525,6 +563,9 @@ int main(void)
         cmocka_unit_test(a_position_covers_what_came_before_it_in_its_cluster),
         cmocka_unit_test(what_is_no_token_is_not_read),
         cmocka_unit_test(a_write_tells_its_position),
+        cmocka_unit_test(a_write_tells_it_without_prepared_statements),
+        cmocka_unit_test(
+            a_server_that_does_not_tell_is_written_to_all_the_same),
         cmocka_unit_test(what_has_not_written_tells_nothing),
         ON_STANDBY(a_standby_that_has_the_write_answers),
         ON_STANDBY(one_that_has_it_not_is_not_asked),

@@ -41,6 +41,28 @@ static void a_write_tells_and_later_ones_tell_more(void **state)
     }
 }
 
+/* Its first answer may have been lost. */
+static void a_repeated_write_tells_as_well(void **state)
+{
+    fixture *t = *state;
+    struct person seeker = person(t, USER_TYPE_SEEKER);
+    CreateServiceRequest req = leaking_tap(t);
+    const struct rpc_header headers[] = {
+        {"authorization", arena_printf(t->arena, "Bearer %s", seeker.token)},
+        {"idempotency-key", "b1946ac9-2f0e-4f5c-9a51-6b1f0c1d2e3f"},
+        {NULL, NULL}};
+    const char *first = NULL;
+    for (int i = 0; i < 2; i++) {
+        struct rpc_reply reply = call_with(
+            t, headers, "/prbal.v1.ListingService/CreateService", &req);
+        assert_ok(reply);
+        const char *token = header(reply.headers);
+        assert_non_null(token);
+        assert_true(first == NULL || strcmp(token, first) >= 0);
+        first = token;
+    }
+}
+
 static void a_read_tells_nothing(void **state)
 {
     fixture *t = *state;
@@ -95,5 +117,6 @@ static void any_token_is_taken(void **state)
 }
 
 TEST_MAIN("read_after", TEST(a_write_tells_and_later_ones_tell_more),
-          TEST(a_read_tells_nothing), TEST(a_refused_write_tells_nothing),
-          TEST(a_failure_that_wrote_tells), TEST(any_token_is_taken))
+          TEST(a_repeated_write_tells_as_well), TEST(a_read_tells_nothing),
+          TEST(a_refused_write_tells_nothing), TEST(a_failure_that_wrote_tells),
+          TEST(any_token_is_taken))
