@@ -122,7 +122,7 @@ rpc_status admin_cancel_job(struct rpc_call *call, const CancelJobRequest *req,
     TRY(read_job(tx, req->job_id, &res->job));
     if (cancelled == 0)
         return res->job->status == JOB_STATUS_CANCELLED
-                   ? RPC_SUCCESS
+                   ? db_commit(tx)
                    : wrong_state(call, res->job, "cancel");
     TRY(audit(tx, "job.cancelled", "Job", req->job_id, NULL));
     return db_commit(tx);

@@ -35,7 +35,8 @@ type p4 struct {
 	cluster *rig.Cluster
 	methods []rig.Method // those that honour a key
 	quiet   *rig.Client  // of the server that stays, for what comes before
-	free    time.Time    // a day on which nobody is booked
+	admin   *rig.Person
+	free    time.Time // a day on which nobody is booked
 
 	mutex     sync.Mutex
 	people    [2][]*rig.Person // seekers and providers that nobody has used yet
@@ -50,6 +51,7 @@ func retriesHappenOnce(t *rig.Trial) {
 	p := &p4{Trial: t, cluster: t.Cluster(rig.Setup{Servers: 2}), free: time.Now().Add(30 * 24 * time.Hour)}
 	p.quiet = p.cluster.Client(p.cluster.Servers[1].Address)
 	p.choose()
+	p.admin = p.cluster.Person(rig.Admin)
 	rounds, kills, outages := t.Size(1, 10), t.Size(3, 60), t.Size(1, 30)
 	count := len(p.methods) * (3*rounds + kills + outages)
 	p.people = [2][]*rig.Person{p.cluster.People(count, rig.Seeker), p.cluster.People(count, rig.Provider)}

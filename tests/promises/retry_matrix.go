@@ -30,6 +30,20 @@ type p4Pair struct {
 // What has to be there before each RPC that honours a key. An RPC that is not
 // here breaks the promise.
 var p4Matrix = map[string]func(p *p4Pair) p4Situation{
+	"AdminService/RetryJob": func(p *p4Pair) p4Situation {
+		id := p.job()
+		return p.audited(p.admin, &pb.RetryJobRequest{JobId: id}, "job.retried", id)
+	},
+	"AdminService/CancelJob": func(p *p4Pair) p4Situation {
+		id := p.job()
+		return p.audited(p.admin, &pb.CancelJobRequest{JobId: id}, "job.cancelled", id)
+	},
+	"AdminService/PauseQueue": func(p *p4Pair) p4Situation {
+		p.cluster.Database.Exec(`delete from job_pause where queue = 'reminders'`)
+		before := p.cluster.Database.Number(`select count(*) from audit_log where action = 'queue.paused'`)
+		return p4Situation{p.admin, &pb.PauseQueueRequest{Queue: "reminders", Paused: true},
+			`select count(*) - $1::bigint from audit_log where action = 'queue.paused'`, []any{before}}
+	},
 	"AuthService/RevokeSession": func(p *p4Pair) p4Situation {
 		id := rig.NewID()
 		p.cluster.Database.Exec(`insert into session (session_id, user_id, refresh_hash, expires_at)
@@ -171,6 +185,14 @@ func (p *p4Pair) moved(who *rig.Person, request proto.Message, booking, kind str
 func (p *p4Pair) read(request proto.Message) p4Situation {
 	return p4Situation{p.seeker, request,
 		`select count(*) from notification where recipient_id = $1 and read_at is not null`, []any{p.seeker.ID}}
+}
+
+// A job that waits for tomorrow.
+func (p *p4Pair) job() string {
+	id := rig.NewID()
+	p.cluster.Database.Exec(`insert into job (job_id, kind, run_at, attempts_max, arguments)
+		values ($1, 'auth_sweep', now() + interval '1 day', 2, '')`, id)
+	return id
 }
 
 func (p *p4Pair) need() string {
