@@ -107,11 +107,11 @@ static void on_over(void *argument)
     }
     worker_count(run);
     worker_take_back(worker, run);
-    worker->is_fetch_due = true;
-    start_working(worker);
+    if (worker->is_fetch_due || worker->over != NULL)
+        start_working(worker);
 }
 
-void worker_hand_out(struct worker *worker, const JobRow *row)
+job_type worker_hand_out(struct worker *worker, const JobRow *row)
 {
     struct run *run = run_create(worker->server, worker->loop, row);
     run->loop = idlest_loop(worker);
@@ -119,6 +119,19 @@ void worker_hand_out(struct worker *worker, const JobRow *row)
     worker->taken_of_kind[run->kind]++;
     worker->taken_of_loop[loop_index(worker, run->loop)]++;
     run_start(run, on_over);
+    return run->kind;
+}
+
+/* A backlog is fetched by halves of a kind's room, and not one by one.  Without
+ * one there is nothing to fetch, unless what is over comes again soon. */
+static bool is_worth_a_look(const struct worker *worker, const struct run *run)
+{
+    bool is_over_for_good =
+        run->outcome == RUN_DONE || run->outcome == RUN_FENCED ||
+        (run->outcome == RUN_COMMITTED && run->delay_ms == 0);
+    int taken = worker->taken_of_kind[run->kind];
+    return !is_over_for_good || (worker->has_backlog[run->kind] &&
+                                 2 * taken <= job_kinds[run->kind].at_once);
 }
 
 void worker_forget(struct worker *worker, struct run *run)
@@ -129,6 +142,7 @@ void worker_forget(struct worker *worker, struct run *run)
     worker->leases[i] = worker->leases[--worker->taken_count];
     worker->taken_of_kind[run->kind]--;
     worker->taken_of_loop[loop_index(worker, run->loop)]--;
+    worker->is_fetch_due |= is_worth_a_look(worker, run);
     free(run);
 }
 

@@ -20,8 +20,9 @@ struct worker {
     int taken_count;
     int64_t leases[JOBS_AT_ONCE_MAX];
     int taken_of_kind[JOB_KIND_COUNT];
-    int *taken_of_loop; /* rpc_server_loop_count() */
-    struct run *over;   /* ended, to be written */
+    bool has_backlog[JOB_KIND_COUNT]; /* more were due than were taken */
+    int *taken_of_loop;               /* rpc_server_loop_count() */
+    struct run *over;                 /* ended, to be written */
 
     /* What is to be done; the one task that runs does it. */
     bool is_working;
@@ -43,8 +44,8 @@ rpc_status worker_work(struct rpc_call *call, struct worker *worker);
 void worker_take_back(struct worker *worker, struct run *run);
 void worker_forget(struct worker *worker, struct run *run);
 
-/* Runs what was fetched. */
-void worker_hand_out(struct worker *worker, const JobRow *row);
+/* Runs what was fetched; tells what kind it is of. */
+job_type worker_hand_out(struct worker *worker, const JobRow *row);
 
 /* Numbers on /metrics. */
 void worker_count(const struct run *run);

@@ -186,7 +186,9 @@ static rpc_status fetch(struct rpc_call *call, struct worker *worker)
     worker->stats.fetches++;
     worker->stats.fetched += count;
     for (size_t i = 0; i < count; i++)
-        worker_hand_out(worker, rows[i]);
+        rooms[worker_hand_out(worker, rows[i])]--;
+    for (int i = 0; i < JOB_KIND_COUNT; i++)
+        worker->has_backlog[i] = rooms[i] <= 0 || (int)count == room;
     return look_ahead(call, worker);
 }
 
