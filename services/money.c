@@ -100,6 +100,43 @@ bool money_parse(const char *text, const char *currency, int64_t *amount_minor)
     return *text == '\0';
 }
 
+/* Wide enough for a product of two amounts. */
+__extension__ typedef __int128 wide;
+
+static size_t largest(const wide *remainders, size_t count)
+{
+    size_t at = 0;
+    for (size_t i = 1; i < count; i++)
+        if (remainders[i] > remainders[at])
+            at = i;
+    return at;
+}
+
+void money_split(int64_t total, const int64_t *weights, size_t count,
+                 int64_t *parts)
+{
+    assert(total >= 0 && count > 0 && count <= MONEY_PARTS_MAX);
+    wide sum = 0, remainders[MONEY_PARTS_MAX];
+    int64_t left = total;
+    for (size_t i = 0; i < count; i++) {
+        assert(weights[i] >= 0);
+        sum += weights[i];
+    }
+    assert(sum > 0);
+    for (size_t i = 0; i < count; i++) {
+        wide product = (wide)total * weights[i];
+        parts[i] = (int64_t)(product / sum);
+        remainders[i] = product % sum;
+        left -= parts[i];
+    }
+    /* Fewer units are left than there are remainders above zero. */
+    for (; left > 0; left--) {
+        size_t at = largest(remainders, count);
+        parts[at]++;
+        remainders[at] = -1;
+    }
+}
+
 rpc_status money_check(struct rpc_call *call, const char *field,
                        const Money *money)
 {

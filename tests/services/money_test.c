@@ -93,6 +93,55 @@ static void numbers_are_read_exactly_or_not_at_all(void **state)
     }
 }
 
+static void parts_are_shares_that_add_up(void **state)
+{
+    (void)state;
+    const int64_t thirds[] = {1, 1, 1}, fee[] = {9000, 1000}, most[] = {0, 7};
+    int64_t parts[3];
+    money_split(100, thirds, 3, parts);
+    assert_int_equal(parts[0], 34);
+    assert_int_equal(parts[1], 33);
+    assert_int_equal(parts[2], 33);
+    money_split(15, fee, 2, parts); /* 13.5 and 1.5 */
+    assert_int_equal(parts[0], 14);
+    assert_int_equal(parts[1], 1);
+    money_split(INT64_MAX, most, 2, parts);
+    assert_int_equal(parts[0], 0);
+    assert_int_equal(parts[1], INT64_MAX);
+    money_split(0, thirds, 3, parts);
+    assert_int_equal(parts[0] + parts[1] + parts[2], 0);
+}
+
+/* Each part is its share, less than one unit off; nothing is lost or made. */
+static void no_split_loses_or_makes_money(void **state)
+{
+    (void)state;
+    uint64_t seed = 1;
+    for (int round = 0; round < 20000; round++) {
+        int64_t weights[8], parts[8], total, sum = 0, weight = 0;
+        seed = seed * 6364136223846793005u + 1442695040888963407u;
+        size_t count = 1 + (seed >> 60) % 8;
+        total = (int64_t)(seed >> (1 + (seed >> 8) % 62));
+        for (size_t i = 0; i < count; i++) {
+            seed = seed * 6364136223846793005u + 1442695040888963407u;
+            weights[i] = (int64_t)(seed >> 44) % 10000;
+            weight += weights[i];
+        }
+        weights[0] += weight == 0;
+        weight += weight == 0;
+        money_split(total, weights, count, parts);
+        for (size_t i = 0; i < count; i++) {
+            long double share = (long double)total * (long double)weights[i] /
+                                (long double)weight;
+            assert_true((long double)parts[i] > share - 1.001L);
+            assert_true((long double)parts[i] < share + 1.001L);
+            assert_true(weights[i] > 0 || parts[i] == 0);
+            sum += parts[i];
+        }
+        assert_int_equal(sum, total);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -100,6 +149,8 @@ int main(void)
         cmocka_unit_test(ten_units_are_as_many_minor_ones_as_the_currency_says),
         cmocka_unit_test(amounts_are_written_with_all_digits),
         cmocka_unit_test(numbers_are_read_exactly_or_not_at_all),
+        cmocka_unit_test(parts_are_shares_that_add_up),
+        cmocka_unit_test(no_split_loses_or_makes_money),
     };
     return cmocka_run_group_tests_name("money", tests, NULL, NULL);
 }

@@ -1,7 +1,17 @@
 /* Payments, the gateway, and what goes wrong between them. */
+#include "services/money.h"
 #include "tests/simulate/world.h"
 
-enum { FEE_PERCENT = 10, PAYOUT_TIMEOUT = 20 };
+enum { PAYOUT_TIMEOUT = 20 };
+
+/* What of an amount is the platform's. */
+static int64_t fee_of(int64_t amount)
+{
+    const int64_t weights[] = {9000, 1000};
+    int64_t parts[2];
+    money_split(amount, weights, 2, parts);
+    return parts[1];
+}
 
 /* One that nobody has the last word of. */
 static struct operation *open_operation(struct world *w, struct dice *dice)
@@ -129,7 +139,7 @@ static void release(struct world *w, struct dice *dice)
     if (!w->rules.release(&b->payment, (payment_actor)(1u << roll(dice, 4))))
         return;
     int64_t amount = b->payment.released - before;
-    int64_t fee = amount * FEE_PERCENT / 100;
+    int64_t fee = fee_of(amount);
     struct model_request request = {
         .id = w->next_transfer++,
         .kind = LEDGER_KIND_TRANSFER,
@@ -206,7 +216,7 @@ static void captured(struct world *w, const struct operation *o)
     struct booking *b = &w->bookings[o->booking];
     if (!payment_capture(&b->payment, b->protect))
         return;
-    int64_t fee = b->protect ? 0 : o->amount * FEE_PERCENT / 100;
+    int64_t fee = b->protect ? 0 : fee_of(o->amount);
     struct model_request request = {
         .id = o->transfer,
         .kind = LEDGER_KIND_TRANSFER,
