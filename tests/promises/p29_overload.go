@@ -42,7 +42,8 @@ type p29 struct {
 }
 
 func overload(t *rig.Trial) {
-	p := &p29{Trial: t, cluster: t.Cluster(rig.Setup{Build: rig.Release})}
+	p := &p29{Trial: t, cluster: t.Cluster(rig.Setup{Build: rig.Release,
+		Settings: map[string]string{"admission_delay": "100ms"}})}
 	p.prepare()
 	if !p.cluster.Apart() {
 		t.Measured("on a single processor")

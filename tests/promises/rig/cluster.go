@@ -33,7 +33,9 @@ type Setup struct {
 	// Streaming standbys that answer reads, by how much later they replay.
 	Standbys []time.Duration
 	// Of prbald: "event_retention": "10m". The limits of single methods are off
-	// unless "rate_methods" is "true".
+	// unless "rate_methods" is "true", and so is the admission of calls that would
+	// wait too long, unless "admission_delay" is "100ms": a machine that runs tests
+	// is slow again and again.
 	Settings map[string]string
 	// Of prbald's environment, besides: "LD_PRELOAD=..."
 	Environment []string

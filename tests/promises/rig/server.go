@@ -53,7 +53,7 @@ func (s *Server) environment() []string {
 		"data": s.cluster.folder, "listen": s.Address, "listen_mode": mode,
 		"edge_listen": s.Edge, "admin_socket": fmt.Sprintf("%s/admin-%d.sock", s.cluster.folder, s.number),
 		"log_calls": "false", "rate_methods": "false", "connections_per_ip": "10000",
-		"drain": "5s",
+		"drain": "5s", "admission_delay": "0s",
 	}
 	if !s.cluster.setup.Private {
 		settings["database_url"] = s.cluster.Database.URL()
