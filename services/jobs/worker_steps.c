@@ -5,7 +5,7 @@
 #include "services/jobs/job.sql.h"
 #include "services/jobs/worker_internal.h"
 
-#include <stdlib.h>
+#include <pthread.h>
 
 /* Three signs of life in a lease: one may be lost. */
 enum { BEATS_IN_A_LEASE = 3 };
@@ -222,8 +222,9 @@ static rpc_status step(struct rpc_call *call, struct worker *worker, bool *idle)
 
 rpc_status worker_work(struct rpc_call *call, struct worker *worker)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, name_kinds);
     bool is_idle = false;
-    name_kinds();
     while (!is_idle)
         TRY(step(call, worker, &is_idle));
     return RPC_SUCCESS;

@@ -104,7 +104,7 @@ static void a_failed_job_comes_again_later(void **state)
     /* A minute and up to a quarter more, less what has passed since. */
     assert_int_equal(
         number(t,
-               "select (run_at - now() between '40 s' and '75 s')::int from"
+               "select (run_at - now() between '20 s' and '75 s')::int from"
                " job where job_id = '%s'",
                id),
         1);

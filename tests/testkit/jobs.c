@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { WAIT_MS = 10000, STEP_MS = 5 };
+enum { WAIT_MS = 60000, STEP_MS = 5 };
 
 struct enqueuing {
     fixture *t;
