@@ -262,9 +262,8 @@ static void a_uuid_is_of_version_7_and_sorts_by_time(void **state)
 {
     fixture *t = *state;
     const char *first = uuid_create(t->arena);
-    clock_shift_wall(5000);
+    clock_shift_monotonic(5000);
     const char *second = uuid_create(t->arena);
-    clock_shift_wall(0);
     uint8_t bytes[UUID_BYTES];
     assert_true(uuid_parse(first, bytes));
     assert_int_equal(bytes[6] >> 4, 7);
@@ -279,7 +278,7 @@ static void ids_sort_by_age_when_the_clock_is_put_back(void **state)
     clock_shift_wall(3600 * INT64_C(1000000));
     const char *ahead = uuid_create(t->arena);
     clock_shift_wall(-3600 * INT64_C(1000000));
-    clock_shift_monotonic(5000);
+    clock_shift_monotonic(10000);
     const char *later = uuid_create(t->arena);
     clock_shift_wall(0);
     assert_true(strcmp(ahead, later) < 0);
