@@ -347,6 +347,7 @@ struct transfer {
     int first, second;
     bool *go;
     int runs;
+    bool has_first;
 };
 
 /* Each locks one row, waits for the other to have done so, and wants the
@@ -359,6 +360,7 @@ static rpc_status add_to_both(struct rpc_call *call, void *argument)
     transfer->runs++;
     TRY(db_begin(call->db, &tx));
     TRY(db_one(tx, &test_item_add, &part, db_int(transfer->first), db_int(1)));
+    transfer->has_first = true;
     if (transfer->runs == 1)
         rpc_wait_always(call, transfer->go);
     TRY(db_one(tx, &test_item_add, &part, db_int(transfer->second), db_int(1)));
@@ -377,10 +379,13 @@ static void start_deadlock(struct dbkit *t, dbkit_fn *fn,
     dbkit_sql(t, "insert into test_item values (1, 'a', 0), (2, 'b', 0)");
     *go = false;
     for (int i = 0; i < 2; i++) {
-        transfers[i] = (struct transfer){1 + i, 2 - i, go, 0};
+        transfers[i] = (struct transfer){1 + i, 2 - i, go, 0, false};
         dbkit_start(t, &tasks[i], fn, &transfers[i]);
     }
-    assert_true(dbkit_becomes(t, count_open, 2));
+    for (int i = 0; i < LOOKS; i++)
+        if (!transfers[0].has_first || !transfers[1].has_first)
+            dbkit_idle(t, 2);
+    assert_true(transfers[0].has_first && transfers[1].has_first);
     *go = true;
     for (int i = 0; i < 2; i++)
         rpc_wake(tasks[i].call);
