@@ -246,7 +246,7 @@ static void an_idle_connection_is_closed_and_made_again(void **state)
 {
     fixture *t = *state;
     rpc_channel_destroy(t->channel);
-    t->channel = kit_channel(t, (struct rpc_channel_options){.idle_ms = 30});
+    t->channel = kit_channel(t, (struct rpc_channel_options){.idle_ms = 500});
     assert_echoed(kit_echo(t, "one", plain), "one");
     assert_int_equal(open_now(), 1);
     kit_run_until(t, none_is_open, NULL);

@@ -147,7 +147,7 @@ static void a_stream_has_a_deadline(void **state)
     fixture *t = *state;
     struct streaming s = server_stream(t, 10, 10);
     s.request.interval_ms = 60000;
-    s.options.timeout_ms = 30;
+    s.options.timeout_ms = 700; /* the first message comes before */
     kit_run(t, read_server_stream, &s);
     assert_code(s, RPC_DEADLINE_EXCEEDED);
     assert_int_equal(s.received, 1);
