@@ -66,7 +66,10 @@ func retriesHappenOnce(t *rig.Trial) {
 		p.killed(t.Rand.IntN(len(p.methods)), server.Kill, server.Start)
 	}
 	for range outages {
-		p.killed(t.Rand.IntN(len(p.methods)), database.Kill, database.Start)
+		p.killed(t.Rand.IntN(len(p.methods)), database.Kill, func() error {
+			defer database.SQL().Reset() // links of the checks that died with it
+			return database.Start()
+		})
 	}
 	t.Tried("RPCs", len(p.methods))
 	t.Tried("calls", int(p.calls.Load()))
