@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -138,9 +139,9 @@ func tryPaging(t *rig.Trial) {
 		w.clients = append(w.clients, w.cluster.Client(server.Address))
 	}
 	w.findMethods()
-	w.fill(t.Size(40, 300))
+	w.fill(t.Size(40, 120))
 
-	for round := range t.Size(1, 12) {
+	for round := range t.Size(1, 4) {
 		stop := make(chan struct{})
 		var churners sync.WaitGroup
 		for kind := range rowKinds {
@@ -287,7 +288,10 @@ func (w *pagingWorld) page(who *rig.Person, r reading, request string, size int,
 		who = w.admins[who]
 	}
 	client := w.clients[random.IntN(len(w.clients))]
-	answer := client.Call(who.In(w.Context()), method, message)
+	answer, _ := rig.Until(w.Context(), func(ctx context.Context) (rig.Answer, error) {
+		answer := client.Call(who.In(ctx), method, message)
+		return answer, answer.Err
+	})
 	if answer.Err != nil {
 		return nil, "", answer.Err
 	}
@@ -385,9 +389,10 @@ func (w *pagingWorld) readMessages(count int) {
 	w.Must(err, "a room")
 	write := func(from, to int) {
 		for i := from; i < to; i++ {
-			client := w.clients[i%len(w.clients)]
-			_, err := client.Chat.SendMessage(people[i%2].In(w.Context()),
-				&pb.SendMessageRequest{RoomId: room.Room.RoomId, Content: fmt.Sprint("Message ", i)})
+			request := &pb.SendMessageRequest{RoomId: room.Room.RoomId, Content: fmt.Sprint("Message ", i), ClientMessageId: rig.NewID()}
+			_, err := rig.Until(w.Context(), func(ctx context.Context) (*pb.SendMessageResponse, error) {
+				return w.clients[i%len(w.clients)].Chat.SendMessage(people[i%2].In(ctx), request)
+			})
 			w.Expect(err == nil, "a message: %v", err)
 		}
 	}
@@ -410,7 +415,10 @@ func (w *pagingWorld) readMessages(count int) {
 }
 
 func (w *pagingWorld) messages(who *rig.Person, request *pb.ListMessagesRequest, random *rand.Rand) *pb.ListMessagesResponse {
-	answer, err := w.clients[random.IntN(len(w.clients))].Chat.ListMessages(who.In(w.Context()), request)
+	client := w.clients[random.IntN(len(w.clients))]
+	answer, err := rig.Until(w.Context(), func(ctx context.Context) (*pb.ListMessagesResponse, error) {
+		return client.Chat.ListMessages(who.In(ctx), request)
+	})
 	w.Expect(err == nil, "messages: %v", err)
 	w.pages.Add(1)
 	return answer
