@@ -26,7 +26,7 @@ func init() {
 }
 
 const (
-	p29Services    = 6000 // a page of them costs PostgreSQL milliseconds, and a client nothing
+	p29Services    = 9900 // a page of them costs PostgreSQL milliseconds, and a client nothing
 	p29Connections = 12
 	p29Closed      = 48 // callers that wait for their answers: more than keep the server busy
 	p29Patience    = time.Second
@@ -80,7 +80,7 @@ select $1, 'OFFERED', 'One of many ' || i, 'As the title says.', 1000 + i, 'USD'
 }
 
 var p29Page = &pb.BrowseServicesRequest{
-	View: pb.BrowseView_BROWSE_VIEW_OFFERED, PageSize: 1,
+	View: pb.BrowseView_BROWSE_VIEW_OFFERED, PageSize: 50,
 	ReadMask: &fieldmaskpb.FieldMask{Paths: []string{"services.service_id", "total_size"}},
 }
 
