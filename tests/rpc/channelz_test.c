@@ -139,6 +139,7 @@ static void a_socket_under_tls_tells_what_was_agreed(void **state)
     client_ping(other);
     const Security *security =
         the_socket(t, last_id(sockets(t, 0, 0)))->security;
+    assert_non_null(security);
     assert_int_equal(security->model_case, SECURITY_TLS_CASE);
     assert_memory_equal(security->tls->standard_name, "TLS_", 4);
     const unsigned char *der = security->tls->local_certificate.data;

@@ -57,6 +57,24 @@ static void accepting_makes_a_booking_and_ends_the_contest(void **state)
                      1);
 }
 
+static void half_a_cent_of_the_platform_s_part_is_a_whole_one(void **state)
+{
+    fixture *t = *state;
+    struct person seeker = person(t, USER_TYPE_SEEKER);
+    struct person provider = person(t, USER_TYPE_PROVIDER);
+    const struct {
+        int64_t amount_minor, fee_minor;
+    } cases[] = {{10004, 1000}, {10005, 1001}, {10006, 1001}};
+    for (size_t i = 0; i < 3; i++) {
+        const char *service = needed_service(t, &seeker, "Build a shed");
+        const Bid *bid = bid_on(t, &provider, service, cases[i].amount_minor);
+        const AcceptBidResponse *res =
+            ANSWER(AcceptBidResponse, try_accept_bid(t, &seeker, bid->bid_id));
+        assert_int_equal(res->booking->platform_fee->amount_minor,
+                         cases[i].fee_minor);
+    }
+}
+
 static void both_sides_of_an_accepted_bid_hear_of_their_booking(void **state)
 {
     fixture *t = *state;
@@ -196,6 +214,7 @@ static void a_start_needs_a_bid_that_says_how_long(void **state)
 }
 
 TEST_MAIN("bid_accept", TEST(accepting_makes_a_booking_and_ends_the_contest),
+          TEST(half_a_cent_of_the_platform_s_part_is_a_whole_one),
           TEST(both_sides_of_an_accepted_bid_hear_of_their_booking),
           TEST(accepting_twice_answers_the_same_booking),
           TEST(only_one_bid_of_a_service_is_accepted),
