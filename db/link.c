@@ -36,15 +36,43 @@ static void unwatch(struct link *link)
     link->events = 0;
 }
 
+/* Ends a link that has no socket to be told of its end by; not at once, because
+ * whoever asks may still be at work on it. */
+static void lose_soon(struct link *link)
+{
+    unwatch(link);
+    loop_timer_start(link->options.loop, &link->timer, 0);
+}
+
+/* libpq closes the socket of a broken connection by itself, and then anybody's
+ * next one has its number: the loop may not go on watching that. */
+static void forget_closed_socket(struct link *link)
+{
+    if (PQsocket(link->conn) < 0)
+        unwatch(link);
+}
+
+static bool begin_watching(struct link *link)
+{
+    uv_poll_t *poll = calloc(1, sizeof *poll);
+    if (poll == NULL)
+        abort();
+    if (uv_poll_init(loop_uv(link->options.loop), poll, PQsocket(link->conn)) !=
+        0) {
+        free(poll); /* never became a handle */
+        return false;
+    }
+    poll->data = link;
+    link->poll = poll;
+    return true;
+}
+
 void link_watch(struct link *link, int events)
 {
-    if (link->poll == NULL) {
-        link->poll = calloc(1, sizeof *link->poll);
-        if (link->poll == NULL ||
-            uv_poll_init(loop_uv(link->options.loop), link->poll,
-                         PQsocket(link->conn)) != 0)
-            abort();
-        link->poll->data = link;
+    forget_closed_socket(link);
+    if (link->poll == NULL && !begin_watching(link)) {
+        lose_soon(link);
+        return;
     }
     if (events == link->events)
         return;
@@ -200,7 +228,9 @@ static void on_timer(struct loop_timer *timer)
 {
     struct link *link =
         (struct link *)((char *)timer - offsetof(struct link, timer));
-    if (link->state == LINK_UP)
+    if (link->state == LINK_UP && link->poll == NULL)
+        link_lose(link);
+    else if (link->state == LINK_UP)
         check_answers(link);
     else if (link->conn == NULL && link->lookup == NULL)
         connect_now(link);
@@ -223,6 +253,7 @@ static void on_poll(uv_poll_t *poll, int status, int events)
         steps_flush(link);
     if (events & UV_READABLE || status < 0)
         sound = PQconsumeInput(link->conn);
+    forget_closed_socket(link);
     /* Its last words may hold answers. */
     steps_read(link);
     if (link->state == LINK_UP &&

@@ -1,5 +1,6 @@
 /* PostgreSQL goes away, at the worst moments, and comes back. */
 #include "db/embedded.h"
+#include "db/link.h"
 #include "rpc/clock.h"
 #include "tests/db/rows.rpc.h"
 #include "tests/db/rows.sql.h"
@@ -338,6 +339,67 @@ static void a_server_that_takes_no_writes_is_left(void **state)
     assert_true(succeeds_soon(t, begin_and_write, 2));
 }
 
+/* Links that somebody opens as soon as another one breaks. */
+enum { SUCCESSORS = 8 };
+static struct link *successors[SUCCESSORS];
+static bool was_lost;
+
+static void nothing_changed(struct link *link)
+{
+    (void)link;
+}
+
+static void open_successors(struct link *link, struct statement *s,
+                            statement_outcome outcome)
+{
+    (void)link;
+    was_lost = outcome == STATEMENT_LOST || statement_failed(s);
+    for (int i = 0; i < SUCCESSORS; i++)
+        link_open(successors[i]);
+    statement_finish(s, outcome);
+}
+
+static bool are_up(void)
+{
+    for (int i = 0; i < SUCCESSORS; i++)
+        if (link_state_of(successors[i]) != LINK_UP)
+            return false;
+    return true;
+}
+
+/* libpq closes the socket of a broken connection before anybody is told, and
+ * the next connection gets its number. */
+static void a_socket_s_number_may_be_the_next_one_s(void **state)
+{
+    struct dbkit *t = *state;
+    struct link_options options = {.loop = t->loop,
+                                   .url = url,
+                                   .name = "outage_test",
+                                   .keeps = true,
+                                   .changed = nothing_changed};
+    for (int i = 0; i < SUCCESSORS; i++)
+        successors[i] = link_create(&options);
+    options.finished = open_successors;
+    options.keeps = false;
+    struct link *link = link_create(&options);
+    link_open(link);
+    while (link_state_of(link) != LINK_UP)
+        dbkit_idle(t, 5);
+    struct statement *s = statement_create(NULL, STATEMENT_COMMAND, NULL);
+    s->command = "select pg_sleep(60) as of_a_link";
+    link_send(link, s);
+    link_sync(link);
+    kill_backend(t, backend_of(t, s->command));
+    come_back(t);
+    assert_true(was_lost);
+    assert_int_equal(link_state_of(link), LINK_CLOSED);
+    while (!are_up())
+        dbkit_idle(t, 20);
+    link_destroy(link);
+    for (int i = 0; i < SUCCESSORS; i++)
+        link_destroy(successors[i]);
+}
+
 #define TEST(name) cmocka_unit_test_setup(name, empty_table)
 
 int main(void)
@@ -352,6 +414,7 @@ int main(void)
         TEST(a_commit_is_waited_for_when_the_call_ends),
         TEST(a_server_that_falls_silent_is_left),
         TEST(a_server_that_takes_no_writes_is_left),
+        TEST(a_socket_s_number_may_be_the_next_one_s),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
