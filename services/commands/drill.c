@@ -99,18 +99,18 @@ static void tell(struct drill *d, const char *step, const char *what)
 }
 
 /* What the running server has written but not archived yet would be missing.  A
- * commit after all others ends the replay in time, and its file is full.  The
- * archived name includes the timeline, so that names compare as positions. */
+ * commit after all others lets a replay see that it is past its time; then the
+ * file that it is in, whichever that is, counts as full.  The names begin with
+ * the timeline, so that they compare as positions. */
 static bool push_archive(struct drill *d, struct db_admin *live)
 {
     char segment[64], done[8] = "";
     const char *const parameters[] = {segment, NULL};
-    if (!db_admin_text(live,
-                       "select pg_walfile_name(pg_logical_emit_message(true, "
-                       "'prbal', 'drill'))",
-                       NULL, segment, sizeof segment, d->text,
-                       sizeof d->text) ||
-        !db_admin_run(live, "select pg_switch_wal()", d->text, sizeof d->text))
+    if (!db_admin_run(live,
+                      "select pg_logical_emit_message(true, 'prbal', 'drill')",
+                      d->text, sizeof d->text) ||
+        !db_admin_text(live, "select pg_walfile_name(pg_switch_wal())", NULL,
+                       segment, sizeof segment, d->text, sizeof d->text))
         return false;
     for (int ms = 0; ms < ARCHIVE_MS; ms += LOOK_EVERY_MS) {
         if (!db_admin_text(live,
