@@ -44,10 +44,17 @@ func newLogReader(t *rig.Trial, c *rig.Cluster, person *rig.Person, number int, 
 	return r
 }
 
-func (r *logReader) position() int64 {
+// A place in a log: the event behind which it is, and that event's mark, which
+// differs where other events were given the same numbers.
+type logPosition struct {
+	seq  int64
+	mark int32
+}
+
+func (r *logReader) position() logPosition {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
-	return r.seq
+	return logPosition{r.seq, r.mark}
 }
 
 func (r *logReader) resyncCount() int {
@@ -175,15 +182,15 @@ func (r *logReader) compare(log *eventLog) {
 	}
 }
 
-func lastEvents(t *rig.Trial, database *rig.Postgres) map[string]int64 {
-	lasts := map[string]int64{}
-	rows, err := database.SQL().Query(t.Context(), "select user_id::text, last_seq from user_event_cursor")
+func lastEvents(t *rig.Trial, database *rig.Postgres) map[string]logPosition {
+	lasts := map[string]logPosition{}
+	rows, err := database.SQL().Query(t.Context(), "select user_id::text, last_seq, last_mark from user_event_cursor")
 	t.Must(err, "the logs' ends")
 	defer rows.Close()
 	for rows.Next() {
 		var id string
-		var last int64
-		t.Must(rows.Scan(&id, &last), "a log's end")
+		var last logPosition
+		t.Must(rows.Scan(&id, &last.seq, &last.mark), "a log's end")
 		lasts[id] = last
 	}
 	return lasts

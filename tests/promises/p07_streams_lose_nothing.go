@@ -183,8 +183,8 @@ func (p *p7) trim(random *rand.Rand) error {
 	return nil
 }
 
-func isBehind(reader *logReader, lasts map[string]int64) int {
-	if reader.position() < lasts[reader.person.ID] {
+func isBehind(reader *logReader, lasts map[string]logPosition) int {
+	if reader.position().seq < lasts[reader.person.ID].seq {
 		return 1
 	}
 	return 0
@@ -229,7 +229,9 @@ func (p *p7) anyWriter(random *rand.Rand) *rig.Client {
 	return p.writers[first]
 }
 
-// Until every client has come as far as its log.
+// Until every client has come as far as its log. The number of the last event is
+// not enough: a restored log may be as long as the one that is lost, and who read
+// that one has yet to be told.
 func (p *p7) awaitAll() {
 	deadline := time.Now().Add(60 * time.Second)
 	for time.Now().Before(deadline) && p.Context().Err() == nil {
