@@ -22,6 +22,7 @@ func removeTemplate() {
 	if template.folder != "" {
 		os.RemoveAll(template.folder)
 	}
+	template.once, template.folder, template.err = sync.Once{}, "", nil
 }
 
 // Copies the template's pg/ into a data folder.

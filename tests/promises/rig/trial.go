@@ -53,6 +53,16 @@ func newTrial(parent context.Context, options Options, promise Promise) *Trial {
 	return t
 }
 
+// Alone runs something that is no promise but needs what trials have, and answers
+// what went wrong.
+func Alone(parent context.Context, root, name string, run func(t *Trial)) []string {
+	promise := Promise{ID: name, Run: run, Named: true}
+	t := newTrial(parent, Options{Root: root}, promise)
+	t.run(promise)
+	removeTemplate()
+	return t.broken
+}
+
 func (t *Trial) run(promise Promise) {
 	bound := shortBound
 	if t.Long || promise.Named {

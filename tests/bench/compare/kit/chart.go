@@ -1,0 +1,118 @@
+package kit
+
+import (
+	"image/color"
+	"path/filepath"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/plotutil"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+)
+
+var (
+	oursColor   = color.RGBA{R: 0x1b, G: 0x7f, B: 0x5c, A: 0xff}
+	othersColor = color.RGBA{R: 0x8a, G: 0x94, B: 0xa6, A: 0xff}
+)
+
+const chartWidth = 18 * vg.Centimeter
+
+// Draws a table's picture into a folder.
+func drawChart(folder string, t *Table) error {
+	picture := plot.New()
+	picture.Title.Text = t.Title
+	picture.BackgroundColor = color.White
+	height := 8 * vg.Centimeter
+	var err error
+	if t.Chart.Lines {
+		err = drawLines(picture, t)
+	} else {
+		height = vg.Length(len(t.Rows)+3) * 0.8 * vg.Centimeter
+		err = drawBars(picture, t)
+	}
+	if err != nil {
+		return err
+	}
+	return picture.Save(chartWidth, height, filepath.Join(folder, t.Name+".svg"))
+}
+
+// A bar for each row, the first one on top; one without a figure has none.
+func drawBars(picture *plot.Plot, t *Table) error {
+	var names []string
+	for at := range t.Rows {
+		row := t.Rows[len(t.Rows)-1-at]
+		names = append(names, row.Label)
+		figure := row.Cells[t.Chart.Column]
+		if len(figure) == 0 {
+			continue
+		}
+		if err := drawBar(picture, float64(at), figure, row.Ours); err != nil {
+			return err
+		}
+	}
+	column := t.Columns[t.Chart.Column]
+	picture.X.Label.Text = column.Title
+	if column.Unit != "" {
+		picture.X.Label.Text += ", " + column.Unit
+	}
+	picture.X.Min = 0
+	if t.Chart.Log {
+		picture.X.Scale, picture.X.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
+	}
+	picture.NominalY(names...)
+	return nil
+}
+
+// With the range of the rounds as a line, and the median in words.
+func drawBar(picture *plot.Plot, at float64, figure Figure, isOurs bool) error {
+	bar, err := plotter.NewBarChart(plotter.Values{figure.Median()}, 0.45*vg.Centimeter)
+	if err != nil {
+		return err
+	}
+	bar.Horizontal, bar.XMin, bar.LineStyle.Width = true, at, 0
+	bar.Color = othersColor
+	if isOurs {
+		bar.Color = oursColor
+	}
+	least, most := figure.Range()
+	whisker, err := plotter.NewLine(plotter.XYs{{X: least, Y: at}, {X: most, Y: at}})
+	if err != nil {
+		return err
+	}
+	words, err := plotter.NewLabels(plotter.XYLabels{
+		XYs: plotter.XYs{{X: most, Y: at}}, Labels: []string{" " + number(figure.Median())}})
+	if err != nil {
+		return err
+	}
+	words.TextStyle[0].YAlign = draw.YCenter
+	picture.Add(bar, whisker, words)
+	return nil
+}
+
+// A line for each row, a point for each column.
+func drawLines(picture *plot.Plot, t *Table) error {
+	for i, row := range t.Rows {
+		var points plotter.XYs
+		for k, cell := range row.Cells {
+			if k < len(t.Chart.X) && len(cell) > 0 {
+				points = append(points, plotter.XY{X: t.Chart.X[k], Y: cell.Median()})
+			}
+		}
+		line, dots, err := plotter.NewLinePoints(points)
+		if err != nil {
+			return err
+		}
+		line.Color, dots.Color = plotutil.Color(i), plotutil.Color(i)
+		picture.Add(line, dots)
+		picture.Legend.Add(row.Label, line, dots)
+	}
+	picture.X.Label.Text, picture.Y.Label.Text = t.Chart.XTitle, t.Chart.YTitle
+	picture.X.Scale, picture.X.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
+	picture.Y.Min = 0
+	if t.Chart.Log {
+		picture.Y.Scale, picture.Y.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
+	}
+	picture.Legend.Top, picture.Legend.Left = true, true
+	return nil
+}
