@@ -37,7 +37,8 @@ list(TRANSFORM wellknown PREPEND google/protobuf/)
 file(GLOB_RECURSE public_protos RELATIVE ${CMAKE_SOURCE_DIR}/proto CONFIGURE_DEPENDS proto/*.proto)
 file(GLOB row_protos RELATIVE ${CMAKE_SOURCE_DIR} CONFIGURE_DEPENDS services/*/*_row.proto)
 file(GLOB test_protos RELATIVE ${CMAKE_SOURCE_DIR} CONFIGURE_DEPENDS
-  tests/rpc/*.proto tests/db/*.proto tests/protovalidate/*.proto)
+  tests/rpc/*.proto tests/db/*.proto tests/protovalidate/*.proto
+  tests/bench/peers/*.proto)
 set(all_protos ${public_protos} ${row_protos} ${test_protos})
 list(TRANSFORM public_protos PREPEND ${CMAKE_SOURCE_DIR}/proto/ OUTPUT_VARIABLE proto_files)
 foreach(proto ${row_protos} ${test_protos})
@@ -71,7 +72,8 @@ foreach(proto ${all_protos} ${wellknown_protos})
   list(APPEND rpc_h ${stem}.rpc.h ${stem}.client.h)
 endforeach()
 foreach(registry prbal/v1/registry grpc/registry tests/rpc/registry
-    tests/rpc/interop_registry tests/rpc/conformance_registry)
+    tests/rpc/interop_registry tests/rpc/conformance_registry
+    tests/bench/registry)
   list(APPEND rpc_c ${registry}.rpc.c)
   list(APPEND rpc_h ${registry}.rpc.h)
 endforeach()
@@ -155,7 +157,8 @@ target_link_libraries(prbal_api PUBLIC rpc services)
 set(test_api_sources ${pb_c} ${rpc_c})
 list(FILTER test_api_sources INCLUDE REGEX "^tests/")
 list(TRANSFORM test_api_sources PREPEND ${GEN}/)
-file(GLOB test_handlers CONFIGURE_DEPENDS tests/rpc/*service.c)
+file(GLOB test_handlers CONFIGURE_DEPENDS tests/rpc/*service.c
+  tests/bench/streams.c)
 add_library(test_api STATIC EXCLUDE_FROM_ALL ${test_api_sources} ${test_handlers})
 target_link_libraries(test_api PRIVATE prbal_warnings PUBLIC rpc)
 target_compile_definitions(test_api PUBLIC

@@ -142,7 +142,7 @@ target_link_libraries(h2spec_147 PRIVATE wire_client prbal_warnings PkgConfig::c
 
 # For tools from outside: grpcurl, h2load, h2spec, benchmarks.
 add_executable(testserver EXCLUDE_FROM_ALL tests/wire/testserver.c)
-target_link_libraries(testserver PRIVATE test_api prbal_warnings)
+target_link_libraries(testserver PRIVATE test_api services prbal_warnings)
 
 # What connectconformance starts.
 add_executable(conformanceserver EXCLUDE_FROM_ALL tests/wire/conformanceserver.c)

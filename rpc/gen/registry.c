@@ -22,6 +22,7 @@ static const struct {
      "grpc/registry",
      "google.rpc"},
     {{"prbal.test"}, "test_registry", "tests/rpc/registry", NULL},
+    {{"prbal.bench"}, "bench_registry", "tests/bench/registry", NULL},
     {{"grpc.testing"}, "interop_registry", "tests/rpc/interop_registry", NULL},
     {{"connectrpc.conformance"},
      "conformance_registry",

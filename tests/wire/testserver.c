@@ -1,11 +1,20 @@
 /* A server for tools from outside: grpcurl, h2load, h2spec, benchmarks.
  *
  *   testserver ADDRESS [--tls CERTIFICATE KEY] [--loops N] [--log FILE]
+ *              [--keys FOLDER]
  *
  * With a certificate the address takes TLS and clear text.  Prints the port on
- * a line of its own, serves the test service, and drains on SIGTERM. */
+ * a line of its own, serves the test service, and drains on SIGTERM.  With keys
+ * (services/keys.h) tokens are verified as prbald does it, but for what that
+ * has in its database; without, nobody is ever signed in. */
+#include "rpc/clock.h"
 #include "rpc/log.h"
+#include "rpc/loop.h"
 #include "rpc/server.h"
+#include "services/auth/token.h"
+#include "services/auth/token_cache.h"
+#include "services/keys.h"
+#include "tests/bench/registry.rpc.h"
 #include "tests/rpc/interop_registry.rpc.h"
 #include "tests/rpc/registry.rpc.h"
 
@@ -19,13 +28,14 @@ struct settings {
     const char *certificate_path;
     const char *key_path;
     const char *log_path;
+    const char *keys_path;
     int loop_count;
 };
 
 static int usage(void)
 {
     fprintf(stderr, "usage: testserver ADDRESS [--tls CERTIFICATE KEY] "
-                    "[--loops N] [--log FILE]\n");
+                    "[--loops N] [--log FILE] [--keys FOLDER]\n");
     return 2;
 }
 
@@ -42,12 +52,65 @@ static bool read_arguments(int count, char **arguments, struct settings *s)
             s->loop_count = atoi(arguments[++i]);
         } else if (strcmp(arguments[i], "--log") == 0 && i + 1 < count) {
             s->log_path = arguments[++i];
+        } else if (strcmp(arguments[i], "--keys") == 0 && i + 1 < count) {
+            s->keys_path = arguments[++i];
         } else {
             return false;
         }
     }
     return true;
 }
+
+/* ---- Tokens. */
+
+static int cache_slot;
+
+static rpc_status start_cache(struct rpc_server *server, struct loop *loop)
+{
+    (void)server;
+    loop_set(loop, cache_slot, token_cache_create());
+    return RPC_SUCCESS;
+}
+
+static void stop_cache(struct rpc_server *server, struct loop *loop)
+{
+    (void)server;
+    token_cache_destroy(loop_get(loop, cache_slot));
+}
+
+static rpc_status authenticate(struct rpc_call *call, const char *token)
+{
+    struct token_cache *cache = loop_get(call->loop, cache_slot);
+    uint8_t key[TOKEN_CACHE_KEY_BYTES];
+    if (token == NULL)
+        return RPC_SUCCESS;
+    token_cache_key(token, key);
+    if (token_cache_find(cache, key, clock_wall_us(), call->arena,
+                         &call->caller))
+        return RPC_SUCCESS;
+    if (token_read(call->arena, token, &call->caller) != TOKEN_GOOD)
+        return rpc_fail(call, RPC_UNAUTHENTICATED, "the token is not valid");
+    token_cache_put(cache, key, &call->caller);
+    return RPC_SUCCESS;
+}
+
+static bool use_keys(const struct settings *s, struct rpc_hooks *hooks)
+{
+    char error[256];
+    if (s->keys_path == NULL)
+        return true;
+    if (!keys_load(s->keys_path, error, sizeof error)) {
+        fprintf(stderr, "%s\n", error);
+        return false;
+    }
+    cache_slot = loop_slot();
+    hooks->authenticate = authenticate;
+    hooks->loop_start = start_cache;
+    hooks->loop_stop = stop_cache;
+    return true;
+}
+
+/* ---- The server. */
 
 /* The port, or -1 after a sentence on stderr. */
 static int open_port(struct rpc_server *server, const struct settings *s)
@@ -119,15 +182,17 @@ static bool open_log(const struct settings *s)
 int main(int count, char **arguments)
 {
     static const struct rpc_registry *const registries[] = {
-        &test_registry, &interop_registry, NULL};
+        &test_registry, &interop_registry, &bench_registry, NULL};
     struct settings settings;
+    struct rpc_hooks hooks = {0};
     if (!read_arguments(count, arguments, &settings))
         return usage();
     block_signals();
-    if (!open_log(&settings))
+    if (!open_log(&settings) || !use_keys(&settings, &hooks))
         return 1;
     const struct rpc_server_options options = {
         .registries = registries,
+        .hooks = hooks,
         .loop_count = settings.loop_count,
         .reflection = true,
         .load_reports = RPC_REPORTS_GIVEN,

@@ -10,6 +10,7 @@ replace prbal.test/promises => ../../promises
 require (
 	golang.org/x/sys v0.33.0
 	gonum.org/v1/plot v0.16.0
+	google.golang.org/protobuf v1.36.10
 	prbal.test/promises v0.0.0-00010101000000-000000000000
 )
 
@@ -33,6 +34,5 @@ require (
 	golang.org/x/text v0.26.0 // indirect
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20250707201910-8d1bb00bc6a7 // indirect
 	google.golang.org/grpc v1.75.1 // indirect
-	google.golang.org/protobuf v1.36.10 // indirect
 	prbal.test/api v0.0.0 // indirect
 )

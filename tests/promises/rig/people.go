@@ -11,6 +11,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -152,6 +153,16 @@ func insertAccounts(ctx context.Context, link *pgx.Conn, people []*Person) error
 			p.Kind.adminLevel(), p.Kind != Pending)
 	}
 	return link.SendBatch(ctx, &batch).Close()
+}
+
+// NewToken is the token of somebody who has no account, signed with the key in a
+// folder that a server has made.
+func NewToken(keys string, kind Kind, lifetime time.Duration) (string, error) {
+	key, err := readSigningKey(filepath.Join(keys, "token.pem"))
+	if err != nil {
+		return "", err
+	}
+	return key.sign(newPerson("somebody", kind), lifetime)
 }
 
 // Signs tokens as the servers of the installation do (services/auth/token.h).

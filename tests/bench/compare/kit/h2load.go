@@ -138,9 +138,11 @@ func readOutput(output []byte) (loadResult, error) {
 // Of lines "start status microseconds".
 func percentiles(log []byte) (p50, p99 time.Duration) {
 	times := make([]int32, 0, bytes.Count(log, []byte{'\n'}))
-	for line := range bytes.Lines(log) {
+	for len(log) > 0 {
+		var line []byte
+		line, log, _ = bytes.Cut(log, []byte{'\n'})
 		at := bytes.LastIndexByte(line, '\t')
-		microseconds, err := strconv.Atoi(strings.TrimSpace(string(line[at+1:])))
+		microseconds, err := strconv.Atoi(string(line[at+1:]))
 		if err == nil {
 			times = append(times, int32(microseconds))
 		}

@@ -28,14 +28,14 @@ type Program struct {
 
 // Launch says how a program is started.
 type Launch struct {
-	Name    string // of the contender, and of its log
-	Path    string
-	TLS     bool
-	Threads int // 1 when 0
-	// More arguments, and all of the environment beside ours.
-	Arguments   []string
-	Environment []string
-	CPUs        CPUs // where it may run; everywhere when empty
+	Name      string // of the contender, and of its log
+	Path      string
+	TLS       bool
+	Threads   int      // 1 when 0
+	Arguments []string // more of them
+	CPUs      CPUs     // where it may run; everywhere when empty
+	// Of a program that does not take the peers' arguments: all of its own.
+	Own func(address, certificate, key string) []string
 }
 
 // CPUs are the processors that a program is held to; taskset's notation: "0", "0,1".
@@ -63,16 +63,25 @@ func (b *Bench) Start(l Launch) *Program {
 	b.Must(err, "a port")
 	p := &Program{Name: l.Name, Address: fmt.Sprintf("127.0.0.1:%d", port), bench: b,
 		log: b.Log(l.Name), ended: make(chan struct{})}
-	arguments := []string{"--listen", p.Address, "--threads", fmt.Sprint(max(l.Threads, 1))}
-	if l.TLS {
-		certificate, key := b.certificate()
-		arguments = append(arguments, "--tls", certificate, key)
-	}
-	p.command = l.CPUs.On(l.Path, append(arguments, l.Arguments...)...)
-	p.command.Env = append(os.Environ(), l.Environment...)
+	p.command = l.CPUs.On(l.Path, b.arguments(l, p.Address)...)
 	b.Must(p.run(), "%s; its log is %s", l.Name, p.log)
 	b.Cleanup(p.Stop)
 	return p
+}
+
+func (b *Bench) arguments(l Launch, address string) []string {
+	certificate, key := "", ""
+	if l.TLS {
+		certificate, key = b.certificate()
+	}
+	if l.Own != nil {
+		return append(l.Own(address, certificate, key), l.Arguments...)
+	}
+	arguments := []string{"--listen", address, "--threads", fmt.Sprint(max(l.Threads, 1))}
+	if l.TLS {
+		arguments = append(arguments, "--tls", certificate, key)
+	}
+	return append(arguments, l.Arguments...)
 }
 
 func (p *Program) run() error {
@@ -102,10 +111,13 @@ func (p *Program) run() error {
 	}
 }
 
+// Ours says the port when it is ready, for scripts that let it choose one.
 func (p *Program) read(lines *bufio.Scanner, ready chan struct{}) {
+	_, port, _ := strings.Cut(p.Address, ":")
 	isReady := false
 	for lines.Scan() {
-		if !isReady && strings.TrimSpace(lines.Text()) == "ready" {
+		line := strings.TrimSpace(lines.Text())
+		if !isReady && (line == "ready" || line == port) {
 			isReady = true
 			close(ready)
 		}
