@@ -32,9 +32,12 @@ The server has processor 0 to itself and h2load processor 1. What it costs to op
 the connections is not counted.`
 
 // Loads of the tables: connections, and calls in flight on each.
-var echoLoads = [][2]int{{8, 1}, {8, 10}, {8, 100}, {64, 1}, {64, 10}, {64, 100}}
+func (e *echo) loads() [][2]int {
+	return kit.Pick(e.Bench, [][2]int{{8, 1}, {8, 10}},
+		[][2]int{{8, 1}, {8, 10}, {8, 100}, {64, 1}, {64, 10}, {64, 100}})
+}
 
-const headline = 1 // of echoLoads
+const headline = 1 // of loads()
 
 // A contender: its label, and how its server is started.
 type contender struct {
@@ -105,7 +108,7 @@ func (e *echo) matrix(isTLS bool, cores int) map[string]kit.Series {
 		Chart: kit.Chart{Column: headline}}
 	var main map[string]kit.Series
 	cells := map[string][]kit.Figure{}
-	for i, load := range echoLoads {
+	for i, load := range e.loads() {
 		found := e.rounds(servers, table.Title, load, isTLS, cores, i == headline)
 		if i == headline {
 			main = found

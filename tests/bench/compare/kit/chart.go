@@ -51,11 +51,7 @@ func drawBars(picture *plot.Plot, t *Table) error {
 			return err
 		}
 	}
-	column := t.Columns[t.Chart.Column]
-	picture.X.Label.Text = column.Title
-	if column.Unit != "" {
-		picture.X.Label.Text += ", " + column.Unit
-	}
+	picture.X.Label.Text = t.Columns[t.Chart.Column].name()
 	picture.X.Min = 0
 	if t.Chart.Log {
 		picture.X.Scale, picture.X.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}

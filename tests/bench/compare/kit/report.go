@@ -106,7 +106,7 @@ func markdown(t *Table) string {
 	var text strings.Builder
 	text.WriteString("| |")
 	for _, column := range t.Columns {
-		fmt.Fprintf(&text, " %s |", strings.TrimSpace(column.Title+", "+column.Unit))
+		fmt.Fprintf(&text, " %s |", column.name())
 	}
 	text.WriteString("\n|---|" + strings.Repeat("---:|", len(t.Columns)) + "\n")
 	for _, row := range t.Rows {
@@ -117,6 +117,13 @@ func markdown(t *Table) string {
 		text.WriteString("\n")
 	}
 	return text.String()
+}
+
+func (c Column) name() string {
+	if c.Unit == "" {
+		return c.Title
+	}
+	return c.Title + ", " + c.Unit
 }
 
 func bold(text string, isBold bool) string {
