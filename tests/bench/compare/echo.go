@@ -41,10 +41,10 @@ const headline = 1 // of loads()
 
 // A contender: its label, and how its server is started.
 type contender struct {
-	name, label string
-	ours        bool
-	launch      kit.Launch
-	load        func(address string) kit.Load
+	name, label, short string
+	ours               bool
+	launch             kit.Launch
+	load               func(address string) kit.Load
 }
 
 type echo struct {
@@ -77,10 +77,10 @@ func (e *echo) list() []contender {
 	load := func(address string) kit.Load { return kit.GRPC(address, echoMethod, e.body) }
 	all := []contender{{name: "prbal", label: "Prbal", ours: true, launch: testserver(e.Bench), load: load}}
 	for _, peer := range []string{"tonic", "grpc-go", "connect-go", "grpc-cpp", "grpc-java", "grpc-js", "grpcio"} {
-		all = append(all, contender{name: peer, label: e.PeerVersion(peer), load: load,
+		all = append(all, contender{name: peer, short: peer, label: e.PeerVersion(peer), load: load,
 			launch: kit.Launch{Name: peer, Path: e.Peer(peer, "serve")}})
 	}
-	return append(all, contender{name: "nghttpd", label: e.PeerVersion("nghttpd") + ", a file",
+	return append(all, contender{name: "nghttpd", short: "nghttpd", label: e.PeerVersion("nghttpd") + ", a file",
 		launch: kit.Launch{Name: "nghttpd", Path: e.Peer("nghttpd", "serve")},
 		load:   func(address string) kit.Load { return kit.Load{URL: "http://" + address + "/echo.bin"} }})
 }
@@ -119,7 +119,7 @@ func (e *echo) matrix(isTLS bool, cores int) map[string]kit.Series {
 		}
 	}
 	for _, c := range e.contenders {
-		table.Rows = append(table.Rows, kit.Row{Label: c.label, Ours: c.ours, Cells: cells[c.name]})
+		table.Rows = append(table.Rows, kit.Row{Label: c.label, Short: c.short, Ours: c.ours, Cells: cells[c.name]})
 	}
 	e.Table(table)
 	return main
@@ -205,7 +205,7 @@ func (e *echo) details(isTLS bool, found map[string]kit.Series) {
 	ours := found["prbal"]["cpu_us"]
 	for _, c := range e.contenders {
 		s := found[c.name]
-		table.Rows = append(table.Rows, kit.Row{Label: c.label, Ours: c.ours, Cells: []kit.Figure{
+		table.Rows = append(table.Rows, kit.Row{Label: c.label, Short: c.short, Ours: c.ours, Cells: []kit.Figure{
 			s["cpu_us"], s["cpu_us"].Over(ours), s["rate"], s["p50_us"], s["p99_us"], s["resident_mb"]}})
 	}
 	e.Table(table)
@@ -285,7 +285,7 @@ func (e *echo) withHeaders() {
 		Columns: []kit.Column{{Title: "CPU", Unit: "us a call"}, {Title: "times the bare echo"}, {Title: "calls/s"}, {Title: "p99", Unit: "us"}}}
 	for _, row := range rows {
 		s := found[row.name]
-		table.Rows = append(table.Rows, kit.Row{Label: row.label, Ours: strings.HasPrefix(row.label, "Prbal"), Cells: []kit.Figure{
+		table.Rows = append(table.Rows, kit.Row{Label: row.label, Short: row.name, Ours: strings.HasPrefix(row.label, "Prbal"), Cells: []kit.Figure{
 			s["cpu_us"], s["cpu_us"].Over(found["bare"]["cpu_us"]), s["rate"], s["p99_us"]}})
 	}
 	e.Table(table)

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 
 	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/plotutil"
 	"gonum.org/v1/plot/vg"
@@ -20,8 +21,11 @@ const chartWidth = 18 * vg.Centimeter
 
 // Draws a table's picture into a folder.
 func drawChart(folder string, t *Table) error {
+	plot.DefaultFont = font.Font{Typeface: "Liberation", Variant: "Sans"}
+	plotter.DefaultFont = plot.DefaultFont
 	picture := plot.New()
 	picture.Title.Text = t.Title
+	picture.Title.Padding = 0.3 * vg.Centimeter
 	picture.BackgroundColor = color.White
 	height := 8 * vg.Centimeter
 	var err error
@@ -40,23 +44,29 @@ func drawChart(folder string, t *Table) error {
 // A bar for each row, the first one on top; one without a figure has none.
 func drawBars(picture *plot.Plot, t *Table) error {
 	var names []string
+	longest := 0.0
 	for at := range t.Rows {
 		row := t.Rows[len(t.Rows)-1-at]
-		names = append(names, row.Label)
+		names = append(names, row.inChart())
 		figure := row.Cells[t.Chart.Column]
 		if len(figure) == 0 {
 			continue
 		}
+		_, most := figure.Range()
+		longest = max(longest, most)
 		if err := drawBar(picture, float64(at), figure, row.Ours); err != nil {
 			return err
 		}
 	}
 	picture.X.Label.Text = t.Columns[t.Chart.Column].name()
-	picture.X.Min = 0
+	picture.X.Min, picture.X.Max = 0, 1.1*longest // with room for the words
 	if t.Chart.Log {
 		picture.X.Scale, picture.X.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
 	}
 	picture.NominalY(names...)
+	// Who looks at the picture may have another font than the one it was laid out for.
+	picture.Y.Tick.Label.Font.Size = 9
+	picture.Y.Padding = 0.6 * vg.Centimeter
 	return nil
 }
 
@@ -101,7 +111,7 @@ func drawLines(picture *plot.Plot, t *Table) error {
 		}
 		line.Color, dots.Color = plotutil.Color(i), plotutil.Color(i)
 		picture.Add(line, dots)
-		picture.Legend.Add(row.Label, line, dots)
+		picture.Legend.Add(row.inChart(), line, dots)
 	}
 	picture.X.Label.Text, picture.Y.Label.Text = t.Chart.XTitle, t.Chart.YTitle
 	picture.X.Scale, picture.X.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}

@@ -102,7 +102,7 @@ func measureAll(o options, wanted []Part) int {
 	return 0
 }
 
-// One part: its figures, its pictures, and a line for each target.
+// One part: its figures, and a line for each target.
 func measure(ctx context.Context, o options, part Part) bool {
 	b := &Bench{Root: o.root, Quick: o.quick, part: part, begin: time.Now(), calls: map[string]int{},
 		result: &Result{Part: part.Name, Title: part.Title, Machine: thisMachine(o.root)}}
@@ -141,11 +141,6 @@ func verdict(t Target) string {
 func (b *Bench) keep(folder string) error {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return err
-	}
-	for _, table := range b.result.Tables {
-		if err := drawChart(folder, table); err != nil {
-			return err
-		}
 	}
 	return b.result.write(folder)
 }

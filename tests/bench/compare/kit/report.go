@@ -73,6 +73,11 @@ func writeReport(folder string) error {
 			return err
 		}
 		r.Results = append(r.Results, result)
+		for _, table := range result.Tables {
+			if err = drawChart(filepath.Join(folder, "performance"), table); err != nil {
+				return err
+			}
+		}
 	}
 	r.Targets = r.note("targets")
 	page, err := template.New("performance").Funcs(r.funcs()).Parse(document)

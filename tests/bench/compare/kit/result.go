@@ -35,11 +35,20 @@ type Column struct {
 	Unit  string
 }
 
-// Row of a table. Ours is printed in bold.
+// Row of a table. Ours is printed in bold. Short is the label of its bar or line,
+// where the whole one is too long for a picture.
 type Row struct {
 	Label string
+	Short string `json:",omitempty"`
 	Ours  bool
 	Cells []Figure
+}
+
+func (r Row) inChart() string {
+	if r.Short != "" {
+		return r.Short
+	}
+	return r.Label
 }
 
 // Chart is what of a table is drawn: the column as bars, a row each, or with Lines
