@@ -262,7 +262,7 @@ func (p *p10) judge(fate *p10Fate) {
 		longest = max(longest, since.Sub(begin))
 		p.Expect(isGone, "%s is a ghost after a %s", visitor.person.Name, fate.name)
 	}
-	p.Expect(longest <= fate.bound, "after a %s it took %.1f s", fate.name, longest.Seconds())
+	p.ExpectInTime(longest <= fate.bound, "after a %s it took %.1f s", fate.name, longest.Seconds())
 	p.Measured("%s seen after %.1f s", fate.name, longest.Seconds())
 }
 

@@ -207,14 +207,14 @@ func (p *p29) judge(peak float64, load *p29Load) {
 		peak, float64(load.calls)/load.seconds, goodput, 100*goodput/peak,
 		percentile(load.answered, 0.99).Round(time.Millisecond), rig.Count(len(load.refused)),
 		percentile(load.refused, 0.5).Round(100*time.Microsecond), refusal.Round(100*time.Microsecond))
-	p.Expect(goodput >= 0.8*peak, "%.0f/s were answered in time of %.0f/s at the peak", goodput, peak)
+	p.ExpectInTime(goodput >= 0.8*peak, "%.0f/s were answered in time of %.0f/s at the peak", goodput, peak)
 	p.Expect(len(load.refused) > load.calls/4, "only %d of %d calls were refused", len(load.refused), load.calls)
 	quick := p.quickRefusals()
 	p.Measured("%.1f %% of the refusals within 10 ms by the server's clock", 100*quick)
-	p.Expect(quick >= 0.99, "only %.1f %% of the refusals took less than 10 ms", 100*quick)
-	p.Expect(percentile(load.refused, 0.9) < 10*time.Millisecond, "a tenth of the refusals took more than 10 ms")
+	p.ExpectInTime(quick >= 0.99, "only %.1f %% of the refusals took less than 10 ms", 100*quick)
+	p.ExpectInTime(percentile(load.refused, 0.9) < 10*time.Millisecond, "a tenth of the refusals took more than 10 ms")
 	p.Expect(load.unsaid == 0, "%d refusals did not say when to come again", load.unsaid)
-	p.Expect(load.inVain <= len(load.answered)/5, "%d calls that were let in waited in vain", load.inVain)
+	p.ExpectInTime(load.inVain <= len(load.answered)/5, "%d calls that were let in waited in vain", load.inVain)
 	for code, count := range load.other {
 		p.Broken("%d calls ended with %v", count, code)
 	}
