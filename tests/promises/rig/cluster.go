@@ -39,6 +39,8 @@ type Setup struct {
 	Settings map[string]string
 	// Of prbald's environment, besides: "LD_PRELOAD=..."
 	Environment []string
+	// Of PostgreSQL, besides those that every trial has: "shared_buffers=1GB"
+	Postgres []string
 }
 
 // Cluster is one installation: a database, and servers that share it and the
@@ -73,6 +75,9 @@ func (t *Trial) Cluster(setup Setup) *Cluster {
 	t.Must(c.mountDisk(), "a file system for the data folder")
 	c.Database = &Postgres{home: filepath.Join(c.folder, "pg"), log: t.Log("postgresql"), trial: t,
 		own: !setup.Private && setup.DatabaseURL == "", elsewhere: setup.DatabaseURL}
+	for _, setting := range setup.Postgres {
+		c.Database.options = append(c.Database.options, "-c", setting)
+	}
 	if setup.DatabaseURL == "" {
 		t.Must(copyTemplate(c.prbald, c.folder), "a database")
 	}

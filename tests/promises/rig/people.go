@@ -125,6 +125,16 @@ func (c *Cluster) People(count int, kind Kind) []*Person {
 	return people
 }
 
+// Known is somebody who is in the database already, signed in for a day; of name,
+// address and session nothing is known here.
+func (c *Cluster) Known(id string, kind Kind) *Person {
+	person := &Person{ID: id, Session: NewID(), Kind: kind}
+	var err error
+	person.Token, err = c.keys.sign(person, 24*time.Hour)
+	c.trial.Must(err, "a token")
+	return person
+}
+
 // Person makes one.
 func (c *Cluster) Person(kind Kind) *Person {
 	return c.People(1, kind)[0]
@@ -163,6 +173,17 @@ func NewToken(keys string, kind Kind, lifetime time.Duration) (string, error) {
 		return "", err
 	}
 	return key.sign(newPerson("somebody", kind), lifetime)
+}
+
+// PublicKey is a PEM file for who verifies the tokens of the installation.
+func (c *Cluster) PublicKey() string {
+	path := c.trial.Folder("token.public.pem")
+	encoded, err := x509.MarshalPKIXPublicKey(&c.keys.key.PublicKey)
+	if err == nil {
+		err = os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: encoded}), 0o644)
+	}
+	c.trial.Must(err, "the public key")
+	return path
 }
 
 // Signs tokens as the servers of the installation do (services/auth/token.h).

@@ -84,6 +84,11 @@ func (p *Postgres) URL() string {
 	return fmt.Sprintf("host=%s port=5432 user=prbal dbname=prbal", p.home)
 }
 
+// StandardURL is for who takes no other form.
+func (p *Postgres) StandardURL() string {
+	return "postgresql://prbal@/prbal?host=" + p.home
+}
+
 // Start starts it with the settings of a real one (what is committed is on the
 // disk) and waits until it takes connections.
 func (p *Postgres) Start() error {
