@@ -29,10 +29,12 @@ static uint8_t file_options[] = {4, 0x10, 0, 0x20, 1};
 static uint8_t own_file_options[] = {8, 0x10, 0, 0x20, 1, 0x32, 2, 'p', 'b'};
 enum { PB_C_FILE = 1019 };
 
+/* prbal.bench has names that prbal.v1 has too: in C they keep their package. */
 static bool is_own(const file *f)
 {
     return strcmp(f->package, "prbal") == 0 ||
-           strncmp(f->package, "prbal.", 6) == 0;
+           (strncmp(f->package, "prbal.", 6) == 0 &&
+            strcmp(f->package, "prbal.bench") != 0);
 }
 
 /* protoc-c's own initialisers name deprecated fields, of which clang warns in

@@ -99,7 +99,9 @@ bool in_package(const proto_file *file, const char *package)
 
 char *c_full_name(struct gen *gen, const proto_file *file, const char *scope)
 {
-    const char *package = in_package(file, "prbal") ? "pb" : file->package;
+    bool is_short =
+        in_package(file, "prbal") && !in_package(file, "prbal.bench");
+    const char *package = is_short ? "pb" : file->package;
     return arena_printf(gen->arena, "%s.%s", package, scope);
 }
 
