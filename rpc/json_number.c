@@ -106,14 +106,12 @@ bool json_number_float(const struct json_number *number, const char *text,
 
 size_t json_put_unsigned(char *to, uint64_t value)
 {
-    char digits[20];
-    size_t at = sizeof digits;
-    do {
-        digits[--at] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value > 0);
-    memcpy(to, digits + at, sizeof digits - at);
-    return sizeof digits - at;
+    size_t size = 1;
+    for (uint64_t rest = value; rest >= 10; rest /= 10)
+        size++;
+    for (size_t at = size; at > 0; value /= 10)
+        to[--at] = (char)('0' + value % 10);
+    return size;
 }
 
 size_t json_put_signed(char *to, int64_t value)

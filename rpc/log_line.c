@@ -12,7 +12,11 @@ static void put(struct log_batch *batch, const char *text, size_t size)
     batch->size += size;
 }
 
-static void put_literal(struct log_batch *batch, const char *text)
+/* Names and punctuation: their sizes are known here. */
+#define PUT(batch, literal) put((batch), (literal), sizeof(literal) - 1)
+
+/* Text of our own: nothing in it has to be escaped. */
+static void put_known(struct log_batch *batch, const char *text)
 {
     put(batch, text, strlen(text));
 }
@@ -47,7 +51,7 @@ static size_t put_escaped(struct log_batch *batch, const unsigned char *at)
 {
     size_t size = character_size(at);
     if (size == 0) {
-        put_literal(batch, "\\ufffd");
+        PUT(batch, "\\ufffd");
         return 1;
     }
     if (size > 1) {
@@ -62,7 +66,6 @@ static size_t put_escaped(struct log_batch *batch, const unsigned char *at)
 static void put_string(struct log_batch *batch, const char *text)
 {
     const unsigned char *at = (const unsigned char *)text;
-    put_literal(batch, "\"");
     while (*at != '\0') {
         const unsigned char *end = at;
         while (is_plain(*end))
@@ -70,31 +73,23 @@ static void put_string(struct log_batch *batch, const char *text)
         put(batch, (const char *)at, (size_t)(end - at));
         at = *end == '\0' ? end : end + put_escaped(batch, end);
     }
-    put_literal(batch, "\"");
+    PUT(batch, "\"");
 }
 
-static void put_name(struct log_batch *batch, const char *name)
-{
-    put_literal(batch, ",\"");
-    put_literal(batch, name);
-    put_literal(batch, "\":");
-}
+/* Nothing for an empty text. */
+#define PUT_PAIR(batch, name, text)           \
+    do {                                      \
+        if ((text)[0] != '\0') {              \
+            PUT((batch), ",\"" name "\":\""); \
+            put_string((batch), (text));      \
+        }                                     \
+    } while (0)
 
-static void put_pair(struct log_batch *batch, const char *name,
-                     const char *text)
-{
-    if (text[0] == '\0')
-        return;
-    put_name(batch, name);
-    put_string(batch, text);
-}
-
-static void put_number_pair(struct log_batch *batch, const char *name,
-                            uint64_t number)
-{
-    put_name(batch, name);
-    put_number(batch, number);
-}
+#define PUT_NUMBER(batch, name, number) \
+    do {                                \
+        PUT((batch), ",\"" name "\":"); \
+        put_number((batch), (number));  \
+    } while (0)
 
 /* The text of a second is made once for all its lines. */
 static void put_time(struct log_batch *batch, int64_t wall_us)
@@ -112,25 +107,33 @@ static void put_time(struct log_batch *batch, int64_t wall_us)
     int64_t rest = wall_us % 1000000;
     for (int i = 5; i >= 0; i--, rest /= 10)
         fraction[i] = (char)('0' + rest % 10);
-    put_literal(batch, text);
+    put_known(batch, text);
     put(batch, fraction, sizeof fraction);
-    put_literal(batch, "Z\"");
+    PUT(batch, "Z\"");
+}
+
+/* Their writers add a NUL, which the next piece replaces. */
+static void put_span(struct log_batch *batch, uint64_t span)
+{
+    trace_write_span(span, batch->bytes + batch->size);
+    batch->size += TRACE_SPAN_SIZE;
 }
 
 /* As OpenTelemetry names them. */
 static void put_trace(struct log_batch *batch, const struct rpc_trace *trace)
 {
-    char id[TRACE_ID_SIZE + 1], span[TRACE_SPAN_SIZE + 1];
     if (trace->span == 0)
         return; /* a line of no call */
-    trace_write_id(trace, id);
-    trace_write_span(trace->span, span);
-    put_pair(batch, "trace_id", id);
-    put_pair(batch, "span_id", span);
-    if (trace->parent == 0)
-        return;
-    trace_write_span(trace->parent, span);
-    put_pair(batch, "parent_span_id", span);
+    PUT(batch, ",\"trace_id\":\"");
+    trace_write_id(trace, batch->bytes + batch->size);
+    batch->size += TRACE_ID_SIZE;
+    PUT(batch, "\",\"span_id\":\"");
+    put_span(batch, trace->span);
+    if (trace->parent != 0) {
+        PUT(batch, "\",\"parent_span_id\":\"");
+        put_span(batch, trace->parent);
+    }
+    PUT(batch, "\"");
 }
 
 static void put_call(struct log_batch *batch, const struct log_record *r)
@@ -141,34 +144,45 @@ static void put_call(struct log_batch *batch, const struct log_record *r)
     const char *caller = message + strlen(message) + 1;
     const char *request_id = caller + strlen(caller) + 1;
     const char *peer = request_id + strlen(request_id) + 1;
-    put_pair(batch, "method", r->path);
-    put_pair(batch, "code", rpc_code_name(r->code));
-    put_number_pair(batch, "duration_us",
-                    r->duration_us < 0 ? 0 : (uint64_t)r->duration_us);
+    PUT(batch, "\",\"area\":\"call\",\"method\":\"");
+    put_known(batch, r->path);
+    PUT(batch, "\",\"code\":\"");
+    put_known(batch, rpc_code_name(r->code));
+    PUT(batch, "\"");
+    PUT_NUMBER(batch, "duration_us",
+               r->duration_us < 0 ? 0 : (uint64_t)r->duration_us);
     if (r->wait_us >= 0)
-        put_number_pair(batch, "wait_us", (uint64_t)r->wait_us);
-    put_number_pair(batch, "messages_in", r->messages_in);
-    put_number_pair(batch, "bytes_in", r->bytes_in);
-    put_number_pair(batch, "messages_out", r->messages_out);
-    put_number_pair(batch, "bytes_out", r->bytes_out);
-    put_pair(batch, "user_id", caller);
-    put_pair(batch, "request_id", request_id);
+        PUT_NUMBER(batch, "wait_us", (uint64_t)r->wait_us);
+    PUT_NUMBER(batch, "messages_in", r->messages_in);
+    PUT_NUMBER(batch, "bytes_in", r->bytes_in);
+    PUT_NUMBER(batch, "messages_out", r->messages_out);
+    PUT_NUMBER(batch, "bytes_out", r->bytes_out);
+    PUT_PAIR(batch, "user_id", caller);
+    PUT_PAIR(batch, "request_id", request_id);
     put_trace(batch, &trace);
     if (r->previous_attempts > 0)
-        put_number_pair(batch, "previous_attempts", r->previous_attempts);
-    put_pair(batch, "peer", peer);
-    put_pair(batch, "message", message);
+        PUT_NUMBER(batch, "previous_attempts", r->previous_attempts);
+    PUT_PAIR(batch, "peer", peer);
+    PUT_PAIR(batch, "message", message);
+}
+
+static void put_text(struct log_batch *batch, const struct log_record *r)
+{
+    PUT(batch, "\",\"area\":\"");
+    put_known(batch, r->area);
+    PUT(batch, "\"");
+    PUT_PAIR(batch, "message", r->texts);
 }
 
 void log_line_put(struct log_batch *batch, const struct log_record *r)
 {
     static const char *const levels[] = {"debug", "info", "warn", "error"};
     put_time(batch, r->wall_us);
-    put_pair(batch, "level", levels[r->level]);
-    put_pair(batch, "area", r->area == NULL ? "call" : r->area);
+    PUT(batch, ",\"level\":\"");
+    put_known(batch, levels[r->level]);
     if (r->area == NULL)
         put_call(batch, r);
     else
-        put_pair(batch, "message", r->texts);
-    put(batch, "}\n", 2);
+        put_text(batch, r);
+    PUT(batch, "}\n");
 }
