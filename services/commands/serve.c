@@ -1,279 +1,37 @@
 #include "services/commands/serve.h"
-#include "db/folder.h"
-#include "db/migrate.h"
 #include "rpc/clock.h"
 #include "rpc/fault.h"
 #include "rpc/inherited.h"
 #include "rpc/log.h"
 #include "rpc/server.h"
-#include "services/app.h"
-#include "services/commands/command.h"
-#include "services/commands/database.h"
-#include "services/commands/live_settings.h"
-#include "services/commands/review.h"
+#include "services/commands/serve_start.h"
 #include "services/commands/systemd.h"
-#include "services/commands/tls_files.h"
 #include "services/keys.h"
 #include "services/probes.h"
-#include "services/seed/seed.h"
 
 #include <fcntl.h>
-#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
 enum {
-    PATH_BYTES = 1024,
     SUPERVISE_MS = 250,
     READY_MS = 5000,
     READY_STEP_MS = 10,
     DOUBLE_SIGNAL_US = 400 * 1000,
-    OPEN_FILES_WANTED = 65536,
-    LARGE_BUFFER_BYTES = 256 * 1024,
 };
-
-/* What runs, in the order in which it was started. */
-struct serving {
-    struct database database;
-    struct app app;
-    struct rpc_server *server;
-    struct rpc_faults *faults;
-    struct edge *edge; /* NULL when PRBAL_EDGE_LISTEN is empty */
-    struct tls_files tls;
-    struct live_settings *live; /* as they were read last */
-    struct handover_offer *offer;
-    struct handover_gift gift;
-    int predecessor;   /* the link to it while we take over; -1 = none */
-    bool is_succeeded; /* another process serves now */
-    char error[COMMAND_ERROR_BYTES];
-};
-
-__attribute__((format(printf, 2, 3))) static void say(const char *what,
-                                                      const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    printf("%-12s ", what);
-    vprintf(format, args);
-    printf("\n");
-    va_end(args);
-}
-
-static bool is_development(void)
-{
-    return app_config()->environment == ENVIRONMENT_DEVELOPMENT;
-}
-
-/* --- the steps of a start
- * -----------------------------------------------------
- */
-
-/* Each connection is a file; the soft limit is often 1024. */
-static bool raise_file_limit(struct serving *s)
-{
-    (void)s;
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return true;
-    rlim_t wanted = OPEN_FILES_WANTED;
-    if (limit.rlim_max < wanted)
-        wanted = limit.rlim_max;
-    if (limit.rlim_cur < wanted) {
-        limit.rlim_cur = wanted;
-        setrlimit(RLIMIT_NOFILE, &limit);
-    }
-    return true;
-}
-
-/* A large message has a mapping of its own: it grows without being copied, and
- * goes back to the system when its call ends.  malloc() would learn from the
- * first one to keep all others on its heap. */
-static bool map_large_buffers(struct serving *s)
-{
-    (void)s;
-    mallopt(M_MMAP_THRESHOLD, LARGE_BUFFER_BYTES);
-    return true;
-}
-
-static bool open_log(struct serving *s)
-{
-    const struct app_config *config = app_config();
-    const struct log_options options = {
-        .path = *config->log_file != '\0' ? config->log_file : NULL,
-        .level = (log_level)config->log_level,
-        .without_calls = !config->log_calls,
-    };
-    return log_open(&options, s->error, sizeof s->error);
-}
-
-static bool check_settings(struct serving *s)
-{
-    return is_development() || review_settings(s->error, sizeof s->error);
-}
-
-static bool adopt_database(struct serving *s)
-{
-    if (!database_take_over(&s->database, &s->gift.database, s->error,
-                            sizeof s->error))
-        return false;
-    say("database", "PostgreSQL goes on (process %d)",
-        embedded_pid(s->database.embedded));
-    s->app.database_url = s->database.url;
-    return true;
-}
-
-static bool open_database(struct serving *s)
-{
-    bool private = *app_config()->database_url == '\0';
-    if (!folder_make(app_data_folder(), s->error, sizeof s->error))
-        return false;
-    if (s->gift.has_database)
-        return adopt_database(s);
-    if (private)
-        say("database", "starting a private PostgreSQL in %s",
-            app_data_folder());
-    if (!database_open(&s->database, false, s->error, sizeof s->error))
-        return false;
-    if (private)
-        say("database", "PostgreSQL is up (process %d); `prbald psql` opens it",
-            embedded_pid(s->database.embedded));
-    else
-        say("database", "PostgreSQL of PRBAL_DATABASE_URL");
-    s->app.database_url = s->database.url;
-    return true;
-}
-
-static bool migrate(struct serving *s)
-{
-    int applied = db_migrate(s->database.url, true, s->error, sizeof s->error);
-    if (applied > 0)
-        say("migrations", "%d applied", applied);
-    return applied >= 0;
-}
-
-static bool seed_once(struct serving *s)
-{
-    if (!is_development())
-        return true;
-    struct seed_result result;
-    if (!seed_demo_if_empty(s->database.url, &result, s->error,
-                            sizeof s->error))
-        return false;
-    if (result.account_count > 0)
-        say("seed",
-            "%d demo accounts, %d services; sign in as %s with password %s",
-            result.account_count, result.service_count, SEED_DEMO_EMAIL,
-            SEED_DEMO_PASSWORD);
-    return true;
-}
-
-static bool load_keys(struct serving *s)
-{
-    char folder[PATH_BYTES];
-    snprintf(folder, sizeof folder, "%s/keys", app_data_folder());
-    return keys_load(folder, s->error, sizeof s->error);
-}
-
-static bool find_certificate(struct serving *s)
-{
-    return tls_files_find(&s->tls, s->error, sizeof s->error);
-}
-
-static bool create_server(struct serving *s)
-{
-    struct rpc_server_options options = app_server_options(&s->app);
-    char why[200];
-    s->faults = rpc_faults_parse(app_config()->faults, why, sizeof why);
-    if (s->faults == NULL) {
-        snprintf(s->error, sizeof s->error, "PRBAL_FAULTS: %s", why);
-        return false;
-    }
-    options.faults = s->faults;
-    s->server = rpc_server_create(&options);
-    return true;
-}
-
-static bool listen_for_calls(struct serving *s)
-{
-    static const rpc_listen_mode modes[] = {
-        [LISTEN_MODE_TLS] = RPC_LISTEN_TLS,
-        [LISTEN_MODE_H2C] = RPC_LISTEN_H2C,
-        [LISTEN_MODE_BOTH] = RPC_LISTEN_BOTH,
-    };
-    const struct app_config *config = app_config();
-    if (!tls_files_use(&s->tls, s->server, s->error, sizeof s->error))
-        return false;
-    int port =
-        rpc_server_listen(s->server, config->listen, modes[config->listen_mode],
-                          s->error, sizeof s->error);
-    if (port < 0)
-        return false;
-    say("listening", "%s, %s", config->listen,
-        config->listen_mode == LISTEN_MODE_TLS   ? "TLS"
-        : config->listen_mode == LISTEN_MODE_H2C ? "clear text"
-                                                 : "TLS and clear text");
-    return true;
-}
-
-/* Two servers may share a data folder, and a folder's name may be too long for
- * a socket: a default that cannot be had stops nobody from serving. */
-static bool listen_for_operator(struct serving *s)
-{
-    char address[PATH_BYTES];
-    app_admin_address(address, sizeof address);
-    if (rpc_server_listen(s->server, address, RPC_LISTEN_OPERATOR, s->error,
-                          sizeof s->error) >= 0)
-        return true;
-    if (*app_config()->admin_socket != '\0')
-        return false;
-    say("operator", "%s; set PRBAL_ADMIN_SOCKET for `prbald top`", s->error);
-    return true;
-}
-
-/* What nobody has asked for would keep clients waiting for ever. */
-static bool drop_other_sockets(struct serving *s)
-{
-    (void)s;
-    int count = inherited_close_rest();
-    if (count > 0)
-        say("listening", "%d inherited sockets are no setting's; closed",
-            count);
-    return true;
-}
-
-static bool start_server(struct serving *s)
-{
-    rpc_status status = rpc_server_start(s->server);
-    if (status.code == RPC_OK)
-        return true;
-    snprintf(s->error, sizeof s->error, "%s", status.message);
-    return false;
-}
-
-static bool start_edge(struct serving *s)
-{
-    const char *address = app_config()->edge_listen;
-    if (*address == '\0')
-        return true;
-    s->edge = probes_start(address, s->server, s->error, sizeof s->error);
-    if (s->edge != NULL)
-        say("listening", "%s, HTTP: /healthz /readyz /metrics", address);
-    return s->edge != NULL;
-}
 
 /* What a newcomer can type next. */
 static void say_what_to_try(const struct serving *s)
 {
     const struct app_config *config = app_config();
-    say("ready", "stop with Ctrl-C\n");
-    if (!is_development() || strncmp(config->listen, "unix:", 5) == 0)
+    serve_say("ready", "stop with Ctrl-C\n");
+    if (!serve_is_development() || strncmp(config->listen, "unix:", 5) == 0)
         return;
     const char *port = strrchr(config->listen, ':');
     printf("Try it (scripts/tools fetches grpcurl into .tools/bin):\n\n"
@@ -285,9 +43,6 @@ static void say_what_to_try(const struct serving *s)
     printf(" localhost%s prbal.v1.SystemService/GetServerInfo\n\n",
            port != NULL ? port : "");
 }
-
-/* --- until it is told to stop ------------------------------------------------
- */
 
 static sigset_t stop_signals(void)
 {
@@ -337,9 +92,9 @@ static void follow_certificate(struct serving *s, int number)
     if (!is_asked && !tls_files_have_changed(&s->tls))
         return;
     if (tls_files_use(&s->tls, s->server, s->error, sizeof s->error))
-        say("certificate", "the new one is used from now on");
+        serve_say("certificate", "the new one is used from now on");
     else
-        say("certificate", "%s; the old one stays in use", s->error);
+        serve_say("certificate", "%s; the old one stays in use", s->error);
 }
 
 /* From here on another process can take over from us. */
@@ -347,7 +102,7 @@ static void offer_place(struct serving *s)
 {
     s->offer = handover_open(app_data_folder(), s->error, sizeof s->error);
     if (s->offer == NULL)
-        say("upgrade", "not without a pause: %s", s->error);
+        serve_say("upgrade", "not without a pause: %s", s->error);
 }
 
 /* True when another process serves, and this one is to go. */
@@ -357,13 +112,13 @@ static bool look_for_successor(struct serving *s)
     case HANDOVER_NOTHING:
         return false;
     case HANDOVER_BEGUN:
-        say("upgrade", "another process starts to take over");
+        serve_say("upgrade", "another process starts to take over");
         return false;
     case HANDOVER_FAILED:
-        say("upgrade", "it has failed; this process goes on");
+        serve_say("upgrade", "it has failed; this process goes on");
         return false;
     case HANDOVER_REFUSED:
-        say("upgrade", "somebody asked who may not take over");
+        serve_say("upgrade", "somebody asked who may not take over");
         return false;
     case HANDOVER_DONE:
         return true;
@@ -376,7 +131,8 @@ static void supervise(struct serving *s)
     for (;;) {
         int number = next_signal(SUPERVISE_MS);
         if (means_stop(number)) {
-            say("stopping", "%s; once more to stop at once", strsignal(number));
+            serve_say("stopping", "%s; once more to stop at once",
+                      strsignal(number));
             return;
         }
         follow_certificate(s, number);
@@ -384,7 +140,7 @@ static void supervise(struct serving *s)
             live_settings_read(&s->live, s->server);
         if (s->database.embedded != NULL &&
             !embedded_supervise(s->database.embedded))
-            say("database", "PostgreSQL has died and is started again");
+            serve_say("database", "PostgreSQL has died and is started again");
         s->is_succeeded = look_for_successor(s);
         if (s->is_succeeded)
             return;
@@ -394,7 +150,8 @@ static void supervise(struct serving *s)
 /* Its listening sockets and its database are the other process's now. */
 static void give_way(struct serving *s)
 {
-    say("upgrade", "another process serves; calls of this one may finish");
+    serve_say("upgrade",
+              "another process serves; calls of this one may finish");
     inherited_hand_over();
     rpc_server_hand_over(s->server);
     handover_close(s->offer);
@@ -457,31 +214,13 @@ static void drain(struct serving *s)
         bool is_double = clock_monotonic_us() - begin_us < DOUBLE_SIGNAL_US;
         if (means_stop(number) && !is_double &&
             !atomic_load(&stopping.is_done)) {
-            say("stopping", "at once");
+            serve_say("stopping", "at once");
             if (s->is_succeeded)
                 leave(s);
             _exit(128 + number);
         }
     }
     pthread_join(thread, NULL);
-}
-
-typedef bool (*step)(struct serving *s);
-
-static const step steps[] = {
-    map_large_buffers, raise_file_limit,   check_settings,
-    open_log,          open_database,      migrate,
-    seed_once,         load_keys,          find_certificate,
-    create_server,     listen_for_calls,   listen_for_operator,
-    start_edge,        drop_other_sockets, start_server,
-};
-
-static bool start(struct serving *s)
-{
-    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
-        if (!steps[i](s))
-            return false;
-    return true;
 }
 
 /* The process that we were to replace goes on: what it lent stays its own. */
@@ -535,7 +274,7 @@ static bool is_up(struct serving *s)
 
 static int serve_until_the_end(struct serving *s, void (*ready)(void))
 {
-    if (!start(s)) {
+    if (!serve_start(s)) {
         int status = command_fail("%s", s->error);
         finish(s);
         return status;
@@ -554,7 +293,7 @@ static int serve_until_the_end(struct serving *s, void (*ready)(void))
         systemd_notify("STOPPING=1");
     drain(s);
     finish(s);
-    say("stopped", "all calls are answered");
+    serve_say("stopped", "all calls are answered");
     if (s->is_succeeded)
         leave(s);
     return status;
@@ -574,8 +313,8 @@ int serve(const struct handover_gift *gift, int predecessor,
         abort();
     s->gift = *gift;
     s->predecessor = predecessor;
-    say("prbald", "%s, %s, process %d", PRBAL_VERSION,
-        config_text(app_config_table(), "environment"), (int)getpid());
+    serve_say("prbald", "%s, %s, process %d", PRBAL_VERSION,
+              config_text(app_config_table(), "environment"), (int)getpid());
     int status = serve_until_the_end(s, ready);
     free(s);
     return status;
@@ -592,7 +331,7 @@ static int run(const char *const *arguments)
     const struct handover_gift nothing = {0};
     int count = inherited_add_from_systemd();
     if (count > 0)
-        say("listening", "%d sockets from systemd", count);
+        serve_say("listening", "%d sockets from systemd", count);
     return serve(&nothing, -1, nobody_waits);
 }
 
