@@ -16,7 +16,8 @@
 
 /* The network side of a server, as its own files see it:
  *
- *   rpc/listener.c   addresses, accepting, the caps on connections
+ *   rpc/listener.c   addresses, and what each loop does for them
+ *   rpc/accept.c     accepting, the caps on connections
  *   rpc/socket.c     a descriptor, its TLS, and what it did not take yet
  *   rpc/conn.c       one connection: what is spoken, bytes in, bytes out
  *   rpc/conn_sweep.c its time limits
