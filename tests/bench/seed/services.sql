@@ -13,12 +13,23 @@
 -- has 10 % of the services and the last 1.5 %; three of ten services have a second
 -- one.
 --
+-- More are added to those that are there from number `first` on; `of` is how many
+-- there will be in the end, for the times.
+--
 -- No index is dropped meanwhile: they are as full as daily use leaves them. That
 -- costs 200,000 services 26 s of one processor instead of 23.
 \ir ids.sql
 \if :{?services}
 \else
     \set services 200000
+\endif
+\if :{?first}
+\else
+    \set first 1
+\endif
+\if :{?of}
+\else
+    \set of :services
 \endif
 \if :{?people}
 \else
@@ -46,7 +57,7 @@ with drawn as materialized (
            as category,
          case when pg_temp.seed_pick(n, 3, 1, 10) <= 3
               then pg_temp.seed_pick(n, 4, 1, :leaves) end as second_category
-    from generate_series(1, :services::bigint) as s (n)
+    from generate_series(:first::bigint, :services) as s (n)
 ), placed as (
   select d.*,
          nullif(second_category, category) as other_category,
@@ -78,7 +89,7 @@ select n, is_needed, is_course, city, longitude, latitude,
             when n / 5 % 10 = 3 then 'CANCELLED'
             else 'OPEN' end as status,
        date_trunc('hour', now()) - interval '1 second'
-         * (63072000.0 * (1 - n / :services::float8) + 60) as created_at
+         * (63072000.0 * (1 - n / :of::float8) + 60) as created_at
   from placed;
 
 insert into service (service_id, owner_id, kind, is_course, title, description, tags,

@@ -26,6 +26,8 @@ const (
 type Server struct {
 	Address string // 127.0.0.1:PORT, gRPC
 	Edge    string // 127.0.0.1:PORT, /healthz /readyz /metrics
+	// Of this one alone, in place of those of the setup; from its next start on.
+	Settings map[string]string
 
 	cluster *Cluster
 	number  int
@@ -62,6 +64,9 @@ func (s *Server) environment() []string {
 		settings["replica_url"] = s.cluster.standbyURLs()
 	}
 	for name, value := range s.cluster.setup.Settings {
+		settings[name] = value
+	}
+	for name, value := range s.Settings {
 		settings[name] = value
 	}
 	environment := []string{

@@ -115,9 +115,10 @@ func drawLines(picture *plot.Plot, t *Table) error {
 	}
 	picture.X.Label.Text, picture.Y.Label.Text = t.Chart.XTitle, t.Chart.YTitle
 	picture.X.Scale, picture.X.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
-	picture.Y.Min = 0
 	if t.Chart.Log {
 		picture.Y.Scale, picture.Y.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
+	} else {
+		picture.Y.Min = 0
 	}
 	picture.Legend.Top, picture.Legend.Left = true, true
 	return nil

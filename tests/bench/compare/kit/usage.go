@@ -42,6 +42,11 @@ func tree(pid int) []int {
 	return all
 }
 
+// CPUOf is the time of one process alone, without its children.
+func CPUOf(pid int) (time.Duration, error) {
+	return processClock(pid)
+}
+
 func usageOfOne(pid int) (Usage, error) {
 	cpu, err := processClock(pid)
 	if err != nil {
