@@ -17,11 +17,14 @@ cd "$HERE"
 # shellcheck disable=SC2034 # the builds read it
 PROTOC=(protoc -I "$ROOT/proto" -I "$ROOT/tests/rpc")
 
+# What the build is made of besides the peer's folder and the .proto files.
+SHARED=("$HERE/../kit.sh")
+
 # The version is part of it: a newer runtime of the machine is built for anew.
 stamp() { # VERSION
     {
         echo "$1"
-        find "$HERE" "$HERE/../kit.sh" "$ROOT/tests/rpc/testservice.proto" \
+        find "$HERE" "${SHARED[@]}" "$ROOT/tests/rpc/testservice.proto" \
             "$ROOT/proto" -type f -print0 | sort -z | xargs -0 sha256sum
     } | sha256sum
 }

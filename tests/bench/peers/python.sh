@@ -4,7 +4,9 @@
 #   python_version NAME...   "grpcio 1.85.1, Python 3.11.2", of requirements.txt
 #   python_venv              OUT/venv has what requirements.txt pins; an unchanged
 #                            one is kept
-#   python_serve             OUT/app is the peer's code, OUT/serve starts serve.py
+#   python_serve             OUT/app is the peer's code with python/, which all of
+#                            them share; OUT/serve starts serve.py
+SHARED+=("$HERE/../python.sh" "$HERE/../python")
 
 python_version() {
     local name text=
@@ -27,7 +29,7 @@ python_venv() {
 
 python_serve() {
     mkdir -p "$OUT/app"
-    cp -r "$HERE"/*.py "$OUT/app"
+    cp "$HERE"/../python/*.py "$HERE"/*.py "$OUT/app"
     "$OUT/venv/bin/python" -m compileall -q "$OUT/app"
     # shellcheck disable=SC2016 # expanded when it runs
     printf '#!/bin/sh\nhere=$(dirname "$(readlink -f "$0")")\nexec "$here/venv/bin/python" "$here/app/serve.py" "$@"\n' \

@@ -1,41 +1,21 @@
 """The reads of ListingService. Of the filters those that are measured are here:
 categories and a city."""
-import base64
-import hashlib
-import hmac
-import os
 import uuid
 
 import grpc
 
 import messages
+import pages
 import statements
 from prbal.v1 import listing_pb2, listing_pb2_grpc
 from tokens import ADMIN, PROVIDER, SEEKER, InvalidToken
 
-PAGE_DEFAULT = 12
-TOTAL_MAX = 10000
 RADIUS_KM_DEFAULT = 10
-MAC_BYTES = 16
-PAGE_KEY = os.urandom(32)
 
 VIEW_OFFERED = listing_pb2.BROWSE_VIEW_OFFERED
 VIEW_NEEDED = listing_pb2.BROWSE_VIEW_NEEDED
 VIEW_COURSES = listing_pb2.BROWSE_VIEW_COURSES
 KIND_NAMES = {number: name for name, number in messages.KINDS.items()}
-
-
-def page_token(total, place, service_id):
-    keys = b"".join(
-        len(key).to_bytes(1, "big") + key
-        for key in (str(total).encode(), place.encode(), service_id.encode())
-    )
-    mac = hmac.digest(PAGE_KEY, b"\1" + keys, hashlib.sha256)[:MAC_BYTES]
-    return base64.urlsafe_b64encode(b"\1" + mac + keys).rstrip(b"=").decode()
-
-
-def micros(moment):
-    return str(moment.seconds * 1_000_000 + moment.nanos // 1000)
 
 
 class Listings(listing_pb2_grpc.ListingServiceServicer):
@@ -87,16 +67,16 @@ class Listings(listing_pb2_grpc.ListingServiceServicer):
         async with self.pool.acquire() as connection:
             await self.add_filter(connection, where, request.filter)
             total = await self.count(connection, where)
-            size = request.page_size or PAGE_DEFAULT
+            size = request.page_size or pages.DEFAULT_SIZE
             statement = statements.newest(where, size + 1)
             rows = await connection.fetch(statement, *where.arguments)
         answer = listing_pb2.BrowseServicesResponse(
             services=self.services(rows[:size], caller), total_size=total
         )
         if len(rows) > size:
-            last = answer.services[-1]
-            answer.next_page_token = page_token(
-                total, micros(last.create_time), last.service_id
+            last = rows[size - 1]
+            answer.next_page_token = pages.token(
+                total, pages.micros(last["created_at"]), last["service_id"]
             )
         return answer
 
@@ -112,7 +92,7 @@ class Listings(listing_pb2_grpc.ListingServiceServicer):
             )
         point = request.point
         radius_m = (request.radius_km or RADIUS_KM_DEFAULT) * 1000
-        size = request.page_size or PAGE_DEFAULT
+        size = request.page_size or pages.DEFAULT_SIZE
         where = statements.Where(caller.user_id)
         where.add("s.kind = {}", kind)
         async with self.pool.acquire() as connection:
@@ -127,8 +107,8 @@ class Listings(listing_pb2_grpc.ListingServiceServicer):
         )
         if len(rows) > size:
             last = rows[size - 1]
-            answer.next_page_token = page_token(
-                total, f"{last['distance_m']:.17g}", str(last["service_id"])
+            answer.next_page_token = pages.token(
+                total, f"{last['distance_m']:.17g}", last["service_id"]
             )
         return answer
 
@@ -162,7 +142,7 @@ class Listings(listing_pb2_grpc.ListingServiceServicer):
 
     async def count(self, connection, where):
         arguments = len(where.arguments)
-        statement = statements.count(where, TOTAL_MAX)
+        statement = statements.count(where, pages.TOTAL_MAX)
         total = await connection.fetchval(statement, *where.arguments)
         del where.arguments[arguments:]
         return total
