@@ -60,9 +60,6 @@ func drawBars(picture *plot.Plot, t *Table) error {
 	}
 	picture.X.Label.Text = t.Columns[t.Chart.Column].name()
 	picture.X.Min, picture.X.Max = 0, 1.1*longest // with room for the words
-	if t.Chart.Log {
-		picture.X.Scale, picture.X.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
-	}
 	picture.NominalY(names...)
 	// Who looks at the picture may have another font than the one it was laid out for.
 	picture.Y.Tick.Label.Font.Size = 9

@@ -59,7 +59,7 @@ type Chart struct {
 	X      []float64 // of the columns, for lines
 	XTitle string
 	YTitle string
-	Log    bool // the axis of the values
+	Log    bool // the axis of the values, of lines: a bar begins at 0
 }
 
 // Target is what docs/performance.md promises: a figure and its bound.

@@ -24,12 +24,17 @@ func (b *Bench) Rounds(what string, contenders []string, measure func(contender 
 				contender = contenders[len(contenders)-1-i]
 			}
 			b.Progress("%s: round %d of %d, %s", what, round+1, b.RoundCount(), contender)
-			for name, value := range measure(contender) {
-				all[contender][name] = append(all[contender][name], value)
-			}
+			all[contender].Add(measure(contender))
 		}
 	}
 	return all
+}
+
+// Add appends what was found in a round.
+func (s Series) Add(sample Sample) {
+	for name, value := range sample {
+		s[name] = append(s[name], value)
+	}
 }
 
 // RoundCount is how often each is measured.
