@@ -38,6 +38,14 @@ else()
   add_compile_options(-fstack-protector-strong -fstack-clash-protection
     -fcf-protection -D_FORTIFY_SOURCE=2)
   add_link_options(-pie -Wl,-z,relro,-z,now)
+  # What runs for each call is many short functions of many files: as one
+  # program an echo takes 7 % fewer instructions.  A link takes ten seconds,
+  # which tests, a program for each file, are not worth (the valgrind preset).
+  if(NOT PRBAL_VALGRIND)
+    include(CheckIPOSupported)
+    check_ipo_supported(RESULT PRBAL_IPO LANGUAGES C)
+    set(CMAKE_INTERPROCEDURAL_OPTIMIZATION ${PRBAL_IPO})
+  endif()
 endif()
 
 # A definition, and not whether the header is there: ccache would otherwise give
