@@ -104,7 +104,7 @@ func (g *gate) intercept(ctx context.Context, request any, info *grpc.UnaryServe
 	}
 	const open = 1<<prbal.Role_ROLE_OPEN | 1<<prbal.Role_ROLE_PUBLIC
 	if roles&(c.roles|open) == 0 {
-		return nil, deny(c)
+		return nil, deny(c, roles)
 	}
 	return handler(context.WithValue(ctx, callerKey{}, c), request)
 }
@@ -128,10 +128,32 @@ func (g *gate) authenticate(ctx context.Context, roles uint32) (caller, error) {
 	return caller{found.Subject, found.Roles}, nil
 }
 
-func deny(c caller) error {
+// For "only ... may do this", in the order of the roles.
+var roleNames = []struct {
+	role prbal.Role
+	name string
+}{
+	{prbal.Role_ROLE_SEEKER, "seekers"},
+	{prbal.Role_ROLE_PROVIDER, "providers"},
+	{prbal.Role_ROLE_LEARNER, "learners"},
+	{prbal.Role_ROLE_ADMIN, "administrators"},
+}
+
+func deny(c caller, roles uint32) error {
 	if c.id == "" {
 		return failReason(codes.Unauthenticated, "TOKEN_MISSING",
 			"sign in first: this needs an access token")
 	}
-	return failReason(codes.PermissionDenied, "ROLE_REQUIRED", "your account may not do this")
+	if c.roles&^(1<<prbal.Role_ROLE_PENDING) == 0 {
+		return failReason(codes.PermissionDenied, "ACCOUNT_NOT_VERIFIED",
+			"verify your e-mail address or phone number first")
+	}
+	var names []string
+	for _, r := range roleNames {
+		if roles&(1<<r.role) != 0 {
+			names = append(names, r.name)
+		}
+	}
+	return failReason(codes.PermissionDenied, "ROLE_REQUIRED",
+		"only "+strings.Join(names, " or ")+" may do this")
 }

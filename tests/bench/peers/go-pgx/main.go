@@ -32,12 +32,12 @@ const linksMax = 8
 // takes no memory.
 var heapFloor = make([]byte, 16<<20)
 
-func serverOptions(o options, g *gate) ([]grpc.ServerOption, error) {
+func serverOptions(o options, g *gate, s *store) ([]grpc.ServerOption, error) {
 	list := []grpc.ServerOption{
 		grpc.NumStreamWorkers(streamWorkers),
 		grpc.SharedWriteBuffer(true),
 		grpc.ReadBufferSize(readBufferBytes),
-		grpc.UnaryInterceptor(g.intercept),
+		grpc.ChainUnaryInterceptor(g.intercept, s.intercept),
 	}
 	if o.cert == "" {
 		return list, nil
@@ -66,13 +66,16 @@ func newServer(o options, pool *pgxpool.Pool) (*grpc.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	list, err := serverOptions(o, g)
+	s := &store{pool, newHints(pool)}
+	list, err := serverOptions(o, g, s)
 	if err != nil {
 		return nil, err
 	}
 	server := grpc.NewServer(list...)
 	pb.RegisterListingServiceServer(server, &listingServer{
 		pool: pool, views: newViews(pool), pages: newPages()})
+	pb.RegisterBidServiceServer(server, &bidServer{store: s})
+	pb.RegisterChatServiceServer(server, &chatServer{store: s})
 	return server, nil
 }
 

@@ -38,6 +38,14 @@ var (
 	occurrences        = enumOf(pb.Occurrence_name, "OCCURRENCE_")
 	moderationStatuses = enumOf(pb.ModerationStatus_name, "MODERATION_STATUS_")
 	paymentPolicies    = enumOf(pb.PaymentPolicy_name, "PAYMENT_POLICY_")
+	paymentStatuses    = enumOf(pb.PaymentStatus_name, "PAYMENT_STATUS_")
+	bidOrigins         = enumOf(pb.BidOrigin_name, "BID_ORIGIN_")
+	bidStatuses        = enumOf(pb.BidStatus_name, "BID_STATUS_")
+	bookingOrigins     = enumOf(pb.BookingOrigin_name, "BOOKING_ORIGIN_")
+	bookingStatuses    = enumOf(pb.BookingStatus_name, "BOOKING_STATUS_")
+	messageTypes       = enumOf(pb.MessageType_name, "MESSAGE_TYPE_")
+	roomKinds          = enumOf(pb.ChatRoomKind_name, "CHAT_ROOM_KIND_")
+	notificationTypes  = enumOf(pb.NotificationType_name, "NOTIFICATION_TYPE_")
 )
 
 // Where a column of enum names goes.
@@ -83,4 +91,10 @@ func timeOrNull(t *timestamppb.Timestamp) any {
 		return nil
 	}
 	return t.AsTime()
+}
+
+// The columns of a UserSummary: id, name, type, avatar, rating, reviews.
+func toSummary(u *pb.UserSummary) []any {
+	return []any{&u.UserId, &u.FullName, toEnum(&u.UserType, &userTypes),
+		toText(&u.AvatarUrl), &u.RatingAvg, (*zeronull.Int4)(&u.TotalReviews)}
 }
