@@ -1,13 +1,15 @@
 /* A server for tools from outside: grpcurl, h2load, h2spec, benchmarks.
  *
  *   testserver ADDRESS [--tls CERTIFICATE KEY] [--loops N] [--log FILE]
- *              [--keys FOLDER]
+ *              [--keys FOLDER] [--limit NAME=NUMBER]...
  *
  * With a certificate the address takes TLS and clear text.  Prints the port on
  * a line of its own, serves the test service, and drains on SIGTERM.  With keys
  * (services/keys.h) tokens are verified as prbald does it, but for what that
- * has in its database; without, nobody is ever signed in. */
+ * has in its database; without, nobody is ever signed in.  The names of limits
+ * are those of rpc/limits.def; all have their defaults without. */
 #include "rpc/clock.h"
+#include "rpc/limits.h"
 #include "rpc/log.h"
 #include "rpc/loop.h"
 #include "rpc/server.h"
@@ -30,13 +32,30 @@ struct settings {
     const char *log_path;
     const char *keys_path;
     int loop_count;
+    struct rpc_server_options limits; /* nothing else of it is set */
 };
 
 static int usage(void)
 {
     fprintf(stderr, "usage: testserver ADDRESS [--tls CERTIFICATE KEY] "
-                    "[--loops N] [--log FILE] [--keys FOLDER]\n");
+                    "[--loops N] [--log FILE] [--keys FOLDER] "
+                    "[--limit NAME=NUMBER]...\n");
     return 2;
+}
+
+/* "streams=500" */
+static bool read_limit(const char *text, struct rpc_server_options *limits)
+{
+    size_t length = strcspn(text, "=");
+    for (size_t i = 0; i < rpc_limit_count && text[length] == '='; i++) {
+        const char *name = rpc_limits[i].name;
+        if (strncmp(text, name, length) != 0 || name[length] != '\0')
+            continue;
+        rpc_limit_set(limits, &rpc_limits[i],
+                      strtoull(text + length + 1, NULL, 10));
+        return true;
+    }
+    return false;
 }
 
 static bool read_arguments(int count, char **arguments, struct settings *s)
@@ -54,6 +73,9 @@ static bool read_arguments(int count, char **arguments, struct settings *s)
             s->log_path = arguments[++i];
         } else if (strcmp(arguments[i], "--keys") == 0 && i + 1 < count) {
             s->keys_path = arguments[++i];
+        } else if (strcmp(arguments[i], "--limit") == 0 && i + 1 < count) {
+            if (!read_limit(arguments[++i], &s->limits))
+                return false;
         } else {
             return false;
         }
@@ -190,15 +212,14 @@ int main(int count, char **arguments)
     block_signals();
     if (!open_log(&settings) || !use_keys(&settings, &hooks))
         return 1;
-    const struct rpc_server_options options = {
-        .registries = registries,
-        .hooks = hooks,
-        .loop_count = settings.loop_count,
-        .reflection = true,
-        .load_reports = RPC_REPORTS_GIVEN,
-        .web_origins = "*",
-        .drain_ms = 5000,
-    };
+    struct rpc_server_options options = settings.limits;
+    options.registries = registries;
+    options.hooks = hooks;
+    options.loop_count = settings.loop_count;
+    options.reflection = true;
+    options.load_reports = RPC_REPORTS_GIVEN;
+    options.web_origins = "*";
+    options.drain_ms = 5000;
     struct rpc_server *server = rpc_server_create(&options);
     int outcome = serve(server, &settings);
     rpc_server_destroy(server);

@@ -9,8 +9,10 @@ replace prbal.test/promises => ../../promises
 
 require (
 	github.com/jackc/pgx/v5 v5.7.5
+	golang.org/x/net v0.41.0
 	golang.org/x/sys v0.33.0
 	gonum.org/v1/plot v0.16.0
+	google.golang.org/grpc v1.75.1
 	google.golang.org/protobuf v1.36.10
 	prbal.test/api v0.0.0
 	prbal.test/promises v0.0.0-00010101000000-000000000000
@@ -30,9 +32,7 @@ require (
 	github.com/pmezard/go-difflib v1.0.0 // indirect
 	golang.org/x/crypto v0.39.0 // indirect
 	golang.org/x/image v0.25.0 // indirect
-	golang.org/x/net v0.41.0 // indirect
 	golang.org/x/sync v0.15.0 // indirect
 	golang.org/x/text v0.26.0 // indirect
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20250707201910-8d1bb00bc6a7 // indirect
-	google.golang.org/grpc v1.75.1 // indirect
 )
