@@ -29,7 +29,8 @@ python_venv() {
 
 python_serve() {
     mkdir -p "$OUT/app"
-    cp "$HERE"/../python/*.py "$HERE"/*.py "$OUT/app"
+    tar -C "$HERE/../python" -c --exclude=__pycache__ . | tar -C "$OUT/app" -x
+    tar -C "$HERE" -c --exclude=__pycache__ --exclude=build . | tar -C "$OUT/app" -x
     "$OUT/venv/bin/python" -m compileall -q "$OUT/app"
     # shellcheck disable=SC2016 # expanded when it runs
     printf '#!/bin/sh\nhere=$(dirname "$(readlink -f "$0")")\nexec "$here/venv/bin/python" "$here/app/serve.py" "$@"\n' \
