@@ -1,4 +1,14 @@
 // The marketplace's reads and writes on Prbal's own schema with grpc-go and pgx.
+//
+// The statements are Prbal's, but for two things that a service in Go would do
+// otherwise. Lists have only the conditions that the filter asks for and read
+// places and services at once, so they are prepared statements with plans that
+// are kept. Ids of new rows are made here, so that an insert and what depends on
+// it go in one round trip.
+//
+// Left out: limits of calls, read masks, sessions that were ended before their
+// token, and currencies that ISO 4217 does not know. A profile (PGO) takes 7 per
+// cent off GetService; it is not used, as Prbal is built without one, too.
 package main
 
 import (
@@ -10,6 +20,7 @@ import (
 	"os/signal"
 	"runtime"
 	"syscall"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"google.golang.org/grpc"
@@ -24,8 +35,11 @@ const (
 	readBufferBytes = 4096
 )
 
-// Links to the database, as many as Prbal has.
-const linksMax = 8
+const (
+	// Links to the database, as many as Prbal has.
+	linksMax = 8
+	drain    = 2 * time.Second
+)
 
 // Counts as live, so that the collector does not run each time that a few
 // megabytes of short-lived messages have come together. Never touched, so it
@@ -106,6 +120,7 @@ func stopOnSignal(server *grpc.Server) {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	<-signals
+	time.AfterFunc(drain, server.Stop) // clients may keep their connections
 	server.GracefulStop()
 }
 

@@ -27,7 +27,8 @@ import (
 //	                          same, but takes five times what open streams need
 //	SharedWriteBuffer         no change, and an idle connection takes less
 //	ReadBufferSize(4096)      no change, likewise; 0 costs 2 more
-//	WriteBufferSize 4 or 64 KiB, static windows (no BDP pings): no change
+//	WriteBufferSize 4 or 64 KiB, static windows (no BDP pings), a profile of
+//	the load (PGO): no change
 const (
 	// Goroutines that are kept, with the stack that they have grown to. More
 	// calls than these at once get new ones.
