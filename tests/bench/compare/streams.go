@@ -52,7 +52,7 @@ func measureStreams(b *kit.Bench) {
 
 func streamContenders(b *kit.Bench) []contender {
 	ours := testserver(b)
-	ours.Arguments = []string{"--limit", "streams=1000", "--limit", "calls_in_flight=100000",
+	ours.Arguments = []string{"--limit", "streams=1000",
 		"--limit", "connections=12000"}
 	all := []contender{{name: "prbal", label: "Prbal", ours: true, launch: ours}}
 	for _, peer := range []string{"tonic", "grpc-go"} {

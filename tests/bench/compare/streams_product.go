@@ -40,7 +40,7 @@ func (s *streams) market() *market {
 	s.Progress("prbald: its accounts")
 	m := &market{streams: s}
 	m.Cluster = s.Cluster(rig.Setup{Build: rig.Release, Settings: map[string]string{"listen_mode": "both",
-		"loops": "1", "connections": "12000", "calls_in_flight": "12000", "log_calls": "true"}})
+		"loops": "1", "connections": "12000", "log_calls": "true"}})
 	seekers := m.People(s.connectionCount()/2, rig.Seeker)
 	providers := m.People(s.connectionCount()/2, rig.Provider)
 	for i := range seekers {
