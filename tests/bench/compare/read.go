@@ -1,0 +1,176 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	pb "prbal.test/api/prbal/v1"
+	"prbal.test/bench/kit"
+	"prbal.test/promises/rig"
+)
+
+var (
+	readPeers = []string{"go-pgx", "grpcio-asyncpg"}
+	restPeers = []string{"fastapi", "django"}
+)
+
+func init() {
+	kit.Register(kit.Part{Name: "read", Order: 2, Title: "Reading the marketplace", Measure: measureRead,
+		Peers: append(append([]string{}, readPeers...), restPeers...)})
+}
+
+// What waits in PostgreSQL makes lists no faster, and it takes milliseconds for each.
+const listInFlight = 2
+
+const readText = `All servers read the same rows of one PostgreSQL with shared_buffers for all of
+them: tests/bench/seed fills it with 200,000 services (20,000 in a quick run).
+Before anything is measured, each server gets 20 requests of every kind, and what
+it answers must be what Prbal does: the same message, or over REST the same JSON
+but for empty fields; page tokens need only be there. ghz then makes 2,000 calls
+of each gRPC server, all of which must be OK. Peers have the same access rules and
+validate what the API says; they are in tests/bench/peers.
+
+Prbal runs as in production, with its log of calls, metrics and admission, but for
+the limits of how often one caller may call: the load comes from a few callers
+(rate_methods=false). Its admission begins to refuse at 10 s instead of 0.1 s, so
+that no call is refused while the machine is busy.
+
+Each server may use both processors, in the way its stack has for that: two loops,
+GOMAXPROCS, two workers of tokio, two processes of Python. PostgreSQL and the load
+share them, held to none: what a server does not use, they do, and with PostgreSQL
+alone using more than one processor any division would be somebody's favour. So the
+figure to compare is CPU, of the server and of PostgreSQL apart, over the calls that
+were answered; calls a second depend on what the load takes, too.
+
+The load (tests/bench/compare/drive) writes and reads HTTP/2 frames by itself, 8
+connections with 10 calls in flight on each, as soon as one is answered the next; it
+reads the status of every answer, and another random id is asked for every time,
+which h2load cannot do. REST servers get as many connections of HTTP/1.1, kept
+open, as others get calls in flight. Nobody is asked to compress.`
+
+type read struct {
+	*marketplace
+}
+
+func measureRead(b *kit.Bench) {
+	b.Explain(readText)
+	m := &read{openMarket(b, "services")}
+	m.add(false, readPeers...)
+	m.add(true, restPeers...)
+	m.point()
+	m.nearby()
+	m.browse()
+	m.latencies()
+}
+
+// ---- GetService
+
+func (m *read) point() {
+	t := m.getService()
+	m.compare(t)
+	m.checkByGHZ(t, "prbal/v1/listing.proto")
+	found := m.measure("GetService", t, kit.Pick(m.Bench, 400*time.Millisecond, 2*time.Second))
+	table := m.table("read-get", "GetService by id", found)
+	table.Text = "Nobody is signed in: a token would be verified anew by each peer for every call, which costs more than" +
+		" the rest of it, while Prbal keeps verified ones. " + costText
+	m.Table(table)
+	m.targets(found)
+}
+
+const costText = "CPU is in microseconds a call; `both` is the server and PostgreSQL together."
+
+func (m *read) targets(found map[string]kit.Series) {
+	ours := found["prbal"]
+	m.AtMost("GetService: Prbal's CPU over that of go-pgx", ours["cpu_us"].Over(found["go-pgx"]["cpu_us"]), 0.4, "")
+	if m.rival("tonic-postgres") == nil {
+		return
+	}
+	m.AtMost("GetService: Prbal's CPU over that of tonic-postgres", ours["cpu_us"].Over(found["tonic-postgres"]["cpu_us"]), 0.8, "")
+}
+
+// Services that anybody may see, at random.
+func (m *read) getService() *task {
+	t := &task{method: "ListingService/GetService", inFlight: marketInFlight}
+	for range 1 << 17 {
+		number := 1 + m.Rand.IntN(m.services)
+		if number%5 == 0 {
+			number-- // needed work is for who is signed in
+		}
+		t.messages = append(t.messages, &pb.GetServiceRequest{ServiceId: serviceID(number)})
+		t.paths = append(t.paths, "/services/"+serviceID(number))
+	}
+	t.encode(m.marketplace)
+	return t
+}
+
+// ---- Lists
+
+func (m *read) nearby() {
+	t := &task{method: "ListingService/ListNearbyServices", inFlight: listInFlight}
+	for _, place := range m.places(1 << 10) {
+		t.messages = append(t.messages, &pb.ListNearbyServicesRequest{Point: place})
+		t.paths = append(t.paths, fmt.Sprintf("/services/nearby?latitude=%.4f&longitude=%.4f", place.Latitude, place.Longitude))
+	}
+	t.encode(m.marketplace)
+	m.compare(t)
+	found := m.measure("ListNearbyServices", t, kit.Pick(m.Bench, 400*time.Millisecond, 1500*time.Millisecond))
+	table := m.table("read-nearby", "ListNearbyServices, the first page of 12 within 10 km", found)
+	table.Text = "Around places where services are; nobody is signed in. The first page comes with the number of all, counted to" +
+		" 10,000. 2 calls in flight on each of 8 connections: more would only wait in PostgreSQL. " + costText
+	m.Table(table)
+}
+
+// Where services are: people look for some where people are.
+func (m *read) places(count int) (places []*pb.LatLng) {
+	for range count {
+		var latitude, longitude float64
+		row := m.cluster.Database.SQL().QueryRow(m.Context(), "select st_y(coordinates::geometry), st_x(coordinates::geometry)"+
+			" from service where service_id = $1", serviceID(1+m.Rand.IntN(m.services)))
+		m.Must(row.Scan(&latitude, &longitude), "a place")
+		places = append(places, &pb.LatLng{Latitude: float64(int(latitude*1e4)) / 1e4, Longitude: float64(int(longitude*1e4)) / 1e4})
+	}
+	return places
+}
+
+func (m *read) browse() {
+	t := &task{method: "ListingService/BrowseServices", by: rig.Seeker, inFlight: listInFlight,
+		messages: []proto.Message{&pb.BrowseServicesRequest{}}, paths: []string{"/services"}}
+	t.encode(m.marketplace)
+	m.compare(t)
+	found := m.measure("BrowseServices", t, kit.Pick(m.Bench, 400*time.Millisecond, 1500*time.Millisecond))
+	table := m.table("read-browse", "BrowseServices, the first page of 12", found)
+	table.Text = "Eight seekers, each signed in on a connection of its own, see their feed of all open services, newest first, with" +
+		" the number of all, counted to 10,000. Peers verify the token (ES256) in every call, Prbal once and then finds it in" +
+		" its cache. 2 calls in flight on each connection. " + costText
+	m.Table(table)
+}
+
+// ---- What is measured of each.
+
+func (m *read) measure(what string, t *task, duration time.Duration) map[string]kit.Series {
+	for _, r := range m.rivals {
+		m.Progress("%s: warming up %s", what, r.name)
+		m.cost(r, m.target(r, t), 0, duration/4)
+	}
+	return m.Rounds(what, m.names(), func(name string) kit.Sample {
+		r := m.rival(name)
+		return m.cost(r, m.target(r, t), 0, duration)
+	})
+}
+
+func (m *marketplace) table(name, title string, found map[string]kit.Series) *kit.Table {
+	table := &kit.Table{Name: name, Title: title, Chart: kit.Chart{Column: 0},
+		Columns: []kit.Column{{Title: "server", Unit: "us a call"}, {Title: "times Prbal's"}, {Title: "PostgreSQL", Unit: "us a call"},
+			{Title: "both", Unit: "us a call"}, {Title: "times Prbal's"}, {Title: "calls/s"}, {Title: "p50", Unit: "us"},
+			{Title: "p99", Unit: "us"}, {Title: "resident", Unit: "MB"}}}
+	ours := found["prbal"]
+	for _, r := range m.rivals {
+		s := found[r.name]
+		table.Rows = append(table.Rows, kit.Row{Label: r.label, Ours: r.ours, Cells: []kit.Figure{
+			s["cpu_us"], s["cpu_us"].Over(ours["cpu_us"]), s["pg_us"], s["both_us"], s["both_us"].Over(ours["both_us"]),
+			s["rate"], s["p50_us"], s["p99_us"], s["resident_mb"]}})
+	}
+	return table
+}
