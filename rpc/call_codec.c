@@ -66,9 +66,19 @@ static void send_raw(struct call_state *state, const void *bytes, size_t size)
     state->call.transport->ops->commit(state->call.transport, size);
 }
 
+/* Measuring a message takes nearly as long as writing it, and copying it takes
+ * nothing: what fits is written into a scratch first. */
+enum { SCRATCH_BYTES = 64 * 1024 };
+
 static void send_proto(struct call_state *state,
                        const ProtobufCMessage *message)
 {
+    static _Thread_local uint8_t scratch[SCRATCH_BYTES];
+    const uint8_t *bytes = codec_write_end(message, scratch, sizeof scratch);
+    if (bytes != NULL) {
+        send_raw(state, bytes, (size_t)(scratch + sizeof scratch - bytes));
+        return;
+    }
     size_t size = codec_size(message);
     codec_write(message, reserve(state, size), size);
     state->call.transport->ops->commit(state->call.transport, size);

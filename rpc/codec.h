@@ -42,6 +42,11 @@ void codec_encode(const ProtobufCMessage *message, uint8_t *bytes);
 /* The same for who has asked for the size already. */
 void codec_write(const ProtobufCMessage *message, uint8_t *bytes, size_t size);
 
+/* Without asking: the encoding, at the end of `room` bytes; NULL when it does
+ * not leave one of them over. */
+uint8_t *codec_write_end(const ProtobufCMessage *message, uint8_t *bytes,
+                         size_t room);
+
 /* Both in one step, in the arena. */
 uint8_t *codec_pack(struct arena *arena, const ProtobufCMessage *message,
                     size_t *size);

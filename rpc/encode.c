@@ -169,75 +169,91 @@ size_t codec_size(const ProtobufCMessage *message)
 }
 
 /* Writing, from the end to the front: each function returns where what it
- * wrote begins. */
+ * wrote begins.  What finds no room behind `start` is left out and returns
+ * `start`, and then nothing before it finds room either. */
 
-static uint8_t *put_message(uint8_t *at, const ProtobufCMessage *message,
-                            int depth);
+static uint8_t *put_message(const uint8_t *start, uint8_t *at,
+                            const ProtobufCMessage *message, int depth);
 
-static inline uint8_t *put_varint(uint8_t *at, uint64_t value)
+/* Where `size` bytes that end at `at` begin. */
+static inline uint8_t *make_room(const uint8_t *start, uint8_t *at, size_t size)
 {
-    if (value < 0x80) {
-        *--at = (uint8_t)value;
-        return at;
+    size_t room = (size_t)(at - start);
+    return at - (size <= room ? size : room);
+}
+
+static inline uint8_t *put_varint(const uint8_t *start, uint8_t *end,
+                                  uint64_t value)
+{
+    if (value < 0x80 && end > start) {
+        *--end = (uint8_t)value;
+        return end;
     }
     size_t size = varint_size(value);
-    at -= size;
+    uint8_t *at = make_room(start, end, size);
+    if (at + size != end)
+        return at;
     for (size_t i = 0; i + 1 < size; i++, value >>= 7)
         at[i] = (uint8_t)(value | 0x80);
     at[size - 1] = (uint8_t)value;
     return at;
 }
 
-/* Little-endian, like the machine. */
-static uint8_t *put_number(uint8_t *at, unsigned wire, uint64_t number)
+static uint8_t *put_bytes(const uint8_t *start, uint8_t *end, const void *bytes,
+                          size_t length)
 {
-    if (wire == VARINT)
-        return put_varint(at, number);
-    size_t size = wire == FIXED32 ? 4 : 8;
-    return memcpy(at - size, &number, size);
-}
-
-static uint8_t *put_bytes(uint8_t *at, const void *bytes, size_t length)
-{
-    at -= length;
-    if (length > 0)
+    uint8_t *at = make_room(start, end, length);
+    if (length > 0 && at + length == end)
         memcpy(at, bytes, length);
     return at;
 }
 
-static uint8_t *put_tag(uint8_t *at, const field_type *field, unsigned wire)
+/* Little-endian, like the machine. */
+static uint8_t *put_number(const uint8_t *start, uint8_t *at, unsigned wire,
+                           uint64_t number)
 {
-    return put_varint(at, (uint64_t)field->id << 3 | wire);
+    if (wire == VARINT)
+        return put_varint(start, at, number);
+    return put_bytes(start, at, &number, wire == FIXED32 ? 4 : 8);
 }
 
-static uint8_t *put_delimited(uint8_t *at, const field_type *field,
-                              const void *from, int depth)
+static uint8_t *put_tag(const uint8_t *start, uint8_t *at,
+                        const field_type *field, unsigned wire)
+{
+    return put_varint(start, at, (uint64_t)field->id << 3 | wire);
+}
+
+static uint8_t *put_delimited(const uint8_t *start, uint8_t *at,
+                              const field_type *field, const void *from,
+                              int depth)
 {
     uint8_t *end = at;
     size_t length;
     if (field->type == PROTOBUF_C_TYPE_MESSAGE) {
-        at = put_message(at, *(const ProtobufCMessage *const *)from, depth + 1);
+        at = put_message(start, at, *(const ProtobufCMessage *const *)from,
+                         depth + 1);
     } else if (field->type == PROTOBUF_C_TYPE_STRING) {
         const void *text = text_of(from, &length);
-        at = put_bytes(at, text, length);
+        at = put_bytes(start, at, text, length);
     } else {
         const ProtobufCBinaryData *bytes = from;
-        at = put_bytes(at, bytes->data, bytes->len);
+        at = put_bytes(start, at, bytes->data, bytes->len);
     }
-    return put_varint(at, (size_t)(end - at));
+    return put_varint(start, at, (size_t)(end - at));
 }
 
-static uint8_t *put_value(uint8_t *at, const field_type *field,
-                          const void *from, int depth)
+static uint8_t *put_value(const uint8_t *start, uint8_t *at,
+                          const field_type *field, const void *from, int depth)
 {
     unsigned wire = wire_of[field->type];
     if (wire == DELIMITED)
-        return put_delimited(at, field, from, depth);
-    return put_number(at, wire, number_of(field->type, from));
+        return put_delimited(start, at, field, from, depth);
+    return put_number(start, at, wire, number_of(field->type, from));
 }
 
-static uint8_t *put_repeated(uint8_t *at, const field_type *field,
-                             const char *base, int depth)
+static uint8_t *put_repeated(const uint8_t *start, uint8_t *at,
+                             const field_type *field, const char *base,
+                             int depth)
 {
     size_t count = *(const size_t *)(base + field->quantifier_offset);
     if (count == 0)
@@ -246,16 +262,18 @@ static uint8_t *put_repeated(uint8_t *at, const field_type *field,
     size_t stride = codec_element_size(field->type);
     uint8_t *end = at;
     for (size_t i = count; i-- > 0;) {
-        at = put_value(at, field, array + i * stride, depth);
+        at = put_value(start, at, field, array + i * stride, depth);
         if (!is_packed(field))
-            at = put_tag(at, field, wire_of[field->type]);
+            at = put_tag(start, at, field, wire_of[field->type]);
     }
     if (!is_packed(field))
         return at;
-    return put_tag(put_varint(at, (size_t)(end - at)), field, DELIMITED);
+    return put_tag(start, put_varint(start, at, (size_t)(end - at)), field,
+                   DELIMITED);
 }
 
-static uint8_t *put_singular(uint8_t *at, const ProtobufCMessage *message,
+static uint8_t *put_singular(const uint8_t *start, uint8_t *at,
+                             const ProtobufCMessage *message,
                              const field_type *field, int depth)
 {
     const char *member = (const char *)message + field->offset;
@@ -264,35 +282,44 @@ static uint8_t *put_singular(uint8_t *at, const ProtobufCMessage *message,
         !(field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF)) {
         uint64_t number = number_of(field->type, member);
         return number == 0 ? at
-                           : put_tag(put_number(at, wire, number), field, wire);
+                           : put_tag(start, put_number(start, at, wire, number),
+                                     field, wire);
     }
     if (!codec_is_set(message, field))
         return at;
-    return put_tag(put_value(at, field, member, depth), field, wire);
+    return put_tag(start, put_value(start, at, field, member, depth), field,
+                   wire);
 }
 
-static uint8_t *put_message(uint8_t *at, const ProtobufCMessage *message,
-                            int depth)
+static uint8_t *put_message(const uint8_t *start, uint8_t *at,
+                            const ProtobufCMessage *message, int depth)
 {
     assert(depth <= CODEC_ENCODE_DEPTH_MAX);
-    if (message == NULL)
+    if (message == NULL || at == start)
         return at;
     const char *base = (const char *)message;
     const ProtobufCMessageDescriptor *type = message->descriptor;
     for (unsigned i = type->n_fields; i-- > 0;) {
         const field_type *field = &type->fields[i];
         if (field->label == PROTOBUF_C_LABEL_REPEATED)
-            at = put_repeated(at, field, base, depth);
+            at = put_repeated(start, at, field, base, depth);
         else
-            at = put_singular(at, message, field, depth);
+            at = put_singular(start, at, message, field, depth);
     }
     return at;
 }
 
 void codec_write(const ProtobufCMessage *message, uint8_t *bytes, size_t size)
 {
-    uint8_t *start = put_message(bytes + size, message, 0);
-    assert(start == bytes);
+    uint8_t *at = put_message(bytes, bytes + size, message, 0);
+    assert(at == bytes);
+}
+
+uint8_t *codec_write_end(const ProtobufCMessage *message, uint8_t *bytes,
+                         size_t room)
+{
+    uint8_t *at = put_message(bytes, bytes + room, message, 0);
+    return at == bytes ? NULL : at;
 }
 
 void codec_encode(const ProtobufCMessage *message, uint8_t *bytes)

@@ -111,6 +111,27 @@ static void nested_messages_are_encoded_as_by_protobuf_c(void **state)
     assert_same_as_protobuf_c(arena, &e->base);
 }
 
+/* ASan sees what would be written before the room. */
+static void without_a_byte_to_spare_nothing_is_given(void **state)
+{
+    struct arena *arena = *state;
+    Everything *e = example(arena);
+    e->child = example(arena);
+    size_t size;
+    const uint8_t *packed = codec_pack(arena, &e->base, &size);
+    for (size_t room = 0; room <= size + 2; room++) {
+        uint8_t *bytes = malloc(room);
+        const uint8_t *at = codec_write_end(&e->base, bytes, room);
+        if (room <= size)
+            assert_null(at);
+        else
+            assert_memory_equal(at, packed, size);
+        if (at != NULL)
+            assert_ptr_equal(at + size, bytes + room);
+        free(bytes);
+    }
+}
+
 static void an_optional_empty_text_is_sent(void **state)
 {
     struct arena *arena = *state;
@@ -247,6 +268,7 @@ int main(void)
         TEST(an_empty_message_has_no_bytes),
         TEST(each_kind_of_field_is_encoded_as_by_protobuf_c),
         TEST(nested_messages_are_encoded_as_by_protobuf_c),
+        TEST(without_a_byte_to_spare_nothing_is_given),
         TEST(an_optional_empty_text_is_sent),
         TEST(negative_zero_is_a_value),
         TEST(null_text_counts_as_not_set),
