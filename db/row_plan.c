@@ -114,16 +114,19 @@ bool row_plan_fits(const struct row_plan *plan, const PGresult *result)
     return true;
 }
 
+/* Only what has no bytes can be NULL. */
 static bool read_column(struct column_reader *reader,
                         const struct column_plan *c, ProtobufCMessage *message,
                         const PGresult *result, int row, int column)
 {
+    size_t size = (size_t)PQgetlength(result, row, column);
+    if (size == 0 && PQgetisnull(result, row, column))
+        return true;
     for (int i = 0; i + 1 < c->parts; i++)
         message = column_message(reader->arena, message, c->path[i]);
     const ProtobufCFieldDescriptor *field = c->path[c->parts - 1];
     void *at = c->takes_message ? message : column_present(message, field);
-    return c->read(reader, field, PQgetvalue(result, row, column),
-                   (size_t)PQgetlength(result, row, column), at);
+    return c->read(reader, field, PQgetvalue(result, row, column), size, at);
 }
 
 rpc_status row_read(struct rpc_call *call, const struct row_plan *plan,
@@ -134,8 +137,7 @@ rpc_status row_read(struct rpc_call *call, const struct row_plan *plan,
     ProtobufCMessage *m = arena_alloc(call->arena, type->sizeof_message);
     protobuf_c_message_init(type, m);
     for (int i = 0; i < plan->column_count; i++) {
-        if (PQgetisnull(result, row, i) ||
-            read_column(&reader, &plan->columns[i], m, result, row, i))
+        if (read_column(&reader, &plan->columns[i], m, result, row, i))
             continue;
         return rpc_fail(call, RPC_INTERNAL, "%s: column \"%s\" holds %s",
                         plan->query->name, PQfname(result, i), reader.problem);

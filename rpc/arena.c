@@ -106,13 +106,13 @@ void arena_destroy(struct arena *arena)
 }
 
 /* A large block goes behind the one being filled, whose rest stays usable. */
-static void *alloc_large(struct arena *arena, size_t size)
+static void *take_large(struct arena *arena, size_t size)
 {
     struct block *b = block_take(size);
     arena->total += b->size;
     b->next = arena->blocks->next;
     arena->blocks->next = b;
-    return memset(b->bytes, 0, size);
+    return b->bytes;
 }
 
 static void grow(struct arena *arena)
@@ -126,7 +126,8 @@ static void grow(struct arena *arena)
     POISON(b->bytes, b->size);
 }
 
-void *arena_alloc(struct arena *arena, size_t size)
+/* Bytes that the caller fills in; what was there before is still there. */
+static void *take(struct arena *arena, size_t size)
 {
     assert(size < SIZE_MAX / 2);
     size += size == 0; /* nothing has an address too */
@@ -135,7 +136,7 @@ void *arena_alloc(struct arena *arena, size_t size)
         if (arena->blocks == NULL)
             grow(arena);
         if (size > BLOCK_BYTES / 4)
-            return alloc_large(arena, size);
+            return take_large(arena, size);
         if (size > arena->free_size)
             grow(arena);
     }
@@ -143,7 +144,12 @@ void *arena_alloc(struct arena *arena, size_t size)
     arena->free_start += size;
     arena->free_size -= size;
     UNPOISON(p, size);
-    return memset(p, 0, size);
+    return p;
+}
+
+void *arena_alloc(struct arena *arena, size_t size)
+{
+    return memset(take(arena, size), 0, size);
 }
 
 void *arena_array(struct arena *arena, size_t count, size_t element_size)
@@ -172,8 +178,9 @@ char *arena_strndup(struct arena *arena, const char *text, size_t length)
 {
     if (text == NULL)
         return NULL;
-    char *copy = arena_alloc(arena, length + 1);
+    char *copy = take(arena, length + 1);
     memcpy(copy, text, length);
+    copy[length] = '\0';
     return copy;
 }
 
@@ -181,7 +188,7 @@ void *arena_memdup(struct arena *arena, const void *bytes, size_t size)
 {
     if (bytes == NULL)
         return NULL;
-    void *copy = arena_alloc(arena, size);
+    void *copy = take(arena, size);
     if (size > 0)
         memcpy(copy, bytes, size);
     return copy;
@@ -194,7 +201,7 @@ char *arena_vprintf(struct arena *arena, const char *format, va_list args)
     int length = vsnprintf(NULL, 0, format, args);
     if (length < 0)
         abort();
-    char *text = arena_alloc(arena, (size_t)length + 1);
+    char *text = take(arena, (size_t)length + 1);
     vsnprintf(text, (size_t)length + 1, format, again);
     va_end(again);
     return text;

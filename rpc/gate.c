@@ -29,8 +29,8 @@ static void take_request_id(struct rpc_call *call)
     const char *given = rpc_metadata(call, "x-request-id", &size);
     if (given != NULL && is_request_id(given, size))
         call->request_id = given;
-    rpc_set_header(call, "x-request-id", call->request_id,
-                   strlen(call->request_id));
+    field_list_add(&call_state_of(call)->headers, call->arena, "x-request-id",
+                   call->request_id, strlen(call->request_id));
 }
 
 /* NULL when it is not there or not once: none can be chosen. */
@@ -38,9 +38,10 @@ static const struct rpc_field *find_single(const struct call_state *state,
                                            const char *name)
 {
     const struct rpc_field *found = NULL;
+    size_t size = strlen(name);
     for (const struct rpc_field *f = state->head.metadata; f != NULL;
          f = f->next) {
-        if (strcmp(f->name, name) != 0)
+        if (f->name_size != size || memcmp(f->name, name, size) != 0)
             continue;
         if (found != NULL)
             return NULL;
