@@ -103,7 +103,7 @@ rpc_status token_verify(struct rpc_call *call, const char *text)
 {
     struct verifier *verifier = verifier_of(call->loop);
     uint8_t key[TOKEN_CACHE_KEY_BYTES];
-    token_cache_key(text, key);
+    token_cache_key(verifier->cache, text, key);
     if (token_cache_find(verifier->cache, key, clock_wall_us(), call->arena,
                          &call->caller))
         return RPC_SUCCESS;

@@ -1,6 +1,6 @@
 #include "services/auth/token_cache.h"
 
-#include <openssl/sha.h>
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +16,8 @@ struct entry {
 };
 
 struct token_cache {
+    EVP_MD *sha256; /* fetched once: finding it costs more than the hash */
+    EVP_MD_CTX *hash;
     struct entry entries[SETS][WAYS];
 };
 
@@ -24,17 +26,29 @@ struct token_cache *token_cache_create(void)
     struct token_cache *cache = calloc(1, sizeof *cache);
     if (cache == NULL)
         abort();
+    cache->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+    cache->hash = EVP_MD_CTX_new();
+    if (cache->sha256 == NULL || cache->hash == NULL)
+        abort();
     return cache;
 }
 
 void token_cache_destroy(struct token_cache *cache)
 {
+    if (cache == NULL)
+        return;
+    EVP_MD_CTX_free(cache->hash);
+    EVP_MD_free(cache->sha256);
     free(cache);
 }
 
-void token_cache_key(const char *token, uint8_t key[TOKEN_CACHE_KEY_BYTES])
+void token_cache_key(struct token_cache *cache, const char *token,
+                     uint8_t key[TOKEN_CACHE_KEY_BYTES])
 {
-    SHA256((const uint8_t *)token, strlen(token), key);
+    if (EVP_DigestInit_ex2(cache->hash, cache->sha256, NULL) != 1 ||
+        EVP_DigestUpdate(cache->hash, token, strlen(token)) != 1 ||
+        EVP_DigestFinal_ex(cache->hash, key, NULL) != 1)
+        abort();
 }
 
 static size_t set_of(const uint8_t *key)

@@ -15,7 +15,8 @@ struct token_cache;
 struct token_cache *token_cache_create(void);
 void token_cache_destroy(struct token_cache *cache); /* accepts NULL */
 
-void token_cache_key(const char *token, uint8_t key[TOKEN_CACHE_KEY_BYTES]);
+void token_cache_key(struct token_cache *cache, const char *token,
+                     uint8_t key[TOKEN_CACHE_KEY_BYTES]);
 
 /* Fills *caller with texts in `arena`. */
 bool token_cache_find(const struct token_cache *cache, const uint8_t *key,
