@@ -11,7 +11,7 @@ pinned() { # CRATE
 
 cargo_serve() {
     cargo build --release --locked --quiet
-    cp --update "$OUT/target/release/serve" "$OUT/serve"
+    cp --update --remove-destination "$OUT/target/release/serve" "$OUT/serve"
 }
 
 version() { # TEXT
