@@ -106,7 +106,7 @@ static rpc_status authenticate(struct rpc_call *call, const char *token)
     uint8_t key[TOKEN_CACHE_KEY_BYTES];
     if (token == NULL)
         return RPC_SUCCESS;
-    token_cache_key(token, key);
+    token_cache_key(cache, token, key);
     if (token_cache_find(cache, key, clock_wall_us(), call->arena,
                          &call->caller))
         return RPC_SUCCESS;
