@@ -94,7 +94,7 @@ static void each_common_list_walks_along_an_index(void **state)
          {{3, "'OFFERED'"}, {30, "36"}, {31, "3"}, {32, "200000"}},
          "service_by_place"},
         {&service_count,
-         {{3, "'OFFERED'"}, {4, "true"}, {27, "10000"}},
+         {{3, "'OFFERED'"}, {4, "true"}, {27, "1000"}},
          "service_feed"},
     };
     fill_market(t);

@@ -19,7 +19,7 @@ import (
 
 const (
 	servicesDefault = 12
-	totalMax        = 10000
+	totalMax        = 1000
 )
 
 // What a list is sorted by; then by the id, in the same direction.

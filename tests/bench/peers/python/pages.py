@@ -6,7 +6,7 @@ import os
 
 DEFAULT_SIZE = 12
 SIZE_MAX = 100
-TOTAL_MAX = 10000  # counting on would cost more than anybody gains
+TOTAL_MAX = 1000  # counting on would cost more than anybody gains
 
 MAC_BYTES = 16
 KEY = os.urandom(32)

@@ -18,7 +18,7 @@ use crate::service_row::service;
 use crate::serving::Failure;
 use crate::views::Views;
 
-const TOTAL_MAX: i64 = 10000;
+const TOTAL_MAX: i64 = 1000;
 
 pub struct Listing {
     database: Arc<Database>,
