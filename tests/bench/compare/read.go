@@ -118,7 +118,7 @@ func (m *read) nearby() {
 	found := m.measure("ListNearbyServices", t, kit.Pick(m.Bench, 400*time.Millisecond, 1500*time.Millisecond))
 	table := m.table("read-nearby", "ListNearbyServices, the first page of 12 within 10 km", found)
 	table.Text = "Around places where services are; nobody is signed in. The first page comes with the number of all, counted to" +
-		" 10,000. 2 calls in flight on each of 8 connections: more would only wait in PostgreSQL. " + costText
+		" 1,000. 2 calls in flight on each of 8 connections: more would only wait in PostgreSQL. " + costText
 	m.Table(table)
 }
 
@@ -142,7 +142,7 @@ func (m *read) browse() {
 	found := m.measure("BrowseServices", t, kit.Pick(m.Bench, 400*time.Millisecond, 1500*time.Millisecond))
 	table := m.table("read-browse", "BrowseServices, the first page of 12", found)
 	table.Text = "Eight seekers, each signed in on a connection of its own, see their feed of all open services, newest first, with" +
-		" the number of all, counted to 10,000. Peers verify the token (ES256) in every call, Prbal once and then finds it in" +
+		" the number of all, counted to 1,000. Peers verify the token (ES256) in every call, Prbal once and then finds it in" +
 		" its cache. 2 calls in flight on each connection. " + costText
 	m.Table(table)
 }
