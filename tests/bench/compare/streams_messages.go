@@ -35,16 +35,13 @@ type conversation struct {
 	delay           []time.Duration // from when a write was due
 }
 
-func (m *market) events() {
-	c := &conversation{market: m}
-	m.fresh()
-	c.swarm = m.dial(m.Servers[0].Address, false, fewConnections, c.receive)
-	defer c.swarm.Close()
-	m.listen(c.swarm, m.people)
+func (c *conversation) measure() {
+	m := c.market
 	for range writerConnections {
 		c.writers = append(c.writers, m.Client(m.Servers[0].Address))
 	}
 	c.openRooms(kit.Pick(m.Bench, 200, 1000))
+	c.rest()
 	c.write(100, time.Second) // plans and caches
 	table := &kit.Table{Name: "streams-prbald-events", Title: "Event streams of prbald: a message to its reader",
 		Text: fmt.Sprintf("%s accounts listen, on %d connections, h2c; messages are written by ChatService.SendMessage in %s rooms of two,"+
@@ -75,6 +72,22 @@ func (c *conversation) openRooms(count int) {
 			c.rooms[i] = answer.Room.RoomId
 		}
 	})
+}
+
+// Until prbald and PostgreSQL have done what the opening of streams has left them
+// to do: who is online is told, and written, behind it.
+func (c *conversation) rest() {
+	const pause, busy, patience = 500 * time.Millisecond, 50 * time.Millisecond, 20 * time.Second
+	server, database := c.usages()
+	for begin := time.Now(); time.Since(begin) < patience; {
+		time.Sleep(pause)
+		serverNow, databaseNow := c.usages()
+		spent := serverNow.CPU - server.CPU + databaseNow.CPU - database.CPU
+		server, database = serverNow, databaseNow
+		if spent < busy {
+			return
+		}
+	}
 }
 
 // Writes at so many moments a second, and measures until all has arrived.

@@ -23,17 +23,21 @@ type market struct {
 const greetings = 2
 
 func (s *streams) product() {
-	table := &kit.Table{Name: "streams-prbald-memory", Title: "Event streams of prbald: resident memory",
-		Text: fmt.Sprintf("EventService.Subscribe by %s accounts, one each, whose tokens are verified: on %d connections, what a"+
-			" stream added; and on a connection for each, what one with its stream added. One round.",
-			count(s.connectionCount()), fewConnections),
-		Columns: []kit.Column{{Title: "stream", Unit: "bytes"}, {Title: "connection with one stream", Unit: "KiB"}}}
 	m := s.market()
-	for _, isTLS := range []bool{false, true} {
-		table.Rows = append(table.Rows, m.memoryRow(isTLS))
-	}
-	s.Table(table)
-	m.events()
+	secret, clear := m.connectionBytes(true), m.connectionBytes(false)
+	c := &conversation{market: m}
+	var stream float64
+	c.swarm, stream = m.listeners(false, fewConnections, c.receive)
+	defer c.swarm.Close()
+	s.Table(&kit.Table{Name: "streams-prbald-memory", Title: "Event streams of prbald: resident memory",
+		Text: fmt.Sprintf("EventService.Subscribe by %s accounts, one each, whose tokens are verified: on a connection for each,"+
+			" what one with its stream added; and on %d connections, what a stream added. One round.",
+			count(s.connectionCount()), fewConnections),
+		Columns: []kit.Column{{Title: "resident", Unit: "KiB"}},
+		Rows: []kit.Row{{Label: "connection with one stream, TLS", Ours: true, Cells: []kit.Figure{{secret / kib}}},
+			{Label: "connection with one stream, h2c", Ours: true, Cells: []kit.Figure{{clear / kib}}},
+			{Label: "stream, h2c", Ours: true, Cells: []kit.Figure{{stream / kib}}}}})
+	c.measure()
 }
 
 func (s *streams) market() *market {
@@ -56,16 +60,15 @@ func (m *market) fresh() {
 	m.Apart()
 }
 
-func (m *market) memoryRow(isTLS bool) kit.Row {
-	many := m.memoryOn(isTLS, len(m.people))
-	few := m.memoryOn(isTLS, fewConnections)
-	return kit.Row{Label: "prbald, " + wire(isTLS), Ours: true, Cells: []kit.Figure{
-		{few}, {many / kib}}}
+func (m *market) connectionBytes(isTLS bool) float64 {
+	all, bytes := m.listeners(isTLS, len(m.people), ignore)
+	all.Close()
+	return bytes
 }
 
-// What one stream of so many connections adds, its share of connections included
-// when each has its own.
-func (m *market) memoryOn(isTLS bool, connections int) float64 {
+// Everybody listens to a fresh server; and what each of them has added to it, the
+// connection included when each has their own.
+func (m *market) listeners(isTLS bool, connections int, receive func(int, []byte)) (*swarm.Swarm, float64) {
 	m.Progress("prbald, %s: %d streams on %d connections", wire(isTLS), len(m.people), connections)
 	m.fresh()
 	address, pid := m.Servers[0].Address, m.Servers[0].PID()
@@ -73,13 +76,12 @@ func (m *market) memoryOn(isTLS bool, connections int) float64 {
 	m.listen(first, m.people[:1])
 	first.Close()
 	before := m.settled(pid)
-	all := m.dial(address, isTLS, connections, ignore)
-	defer all.Close()
+	all := m.dial(address, isTLS, connections, receive)
 	if connections < len(m.people) {
 		before = m.settled(pid)
 	}
 	m.listen(all, m.people)
-	return (m.settled(pid) - before) / float64(len(m.people))
+	return all, (m.settled(pid) - before) / float64(len(m.people))
 }
 
 func ignore(int, []byte) {}
