@@ -45,6 +45,7 @@ type contender struct {
 	ours               bool
 	launch             kit.Launch
 	load               func(address string) kit.Load
+	warmup             time.Duration
 }
 
 type echo struct {
@@ -77,8 +78,12 @@ func (e *echo) list() []contender {
 	load := func(address string) kit.Load { return kit.GRPC(address, echoMethod, e.body) }
 	all := []contender{{name: "prbal", label: "Prbal", ours: true, launch: testserver(e.Bench), load: load}}
 	for _, peer := range []string{"tonic", "grpc-go", "connect-go", "grpc-cpp", "grpc-java", "grpc-js", "grpcio"} {
-		all = append(all, contender{name: peer, short: peer, label: e.PeerVersion(peer), load: load,
-			launch: kit.Launch{Name: peer, Path: e.Peer(peer, "serve")}})
+		c := contender{name: peer, short: peer, label: e.PeerVersion(peer), load: load, warmup: 500 * time.Millisecond,
+			launch: kit.Launch{Name: peer, Path: e.Peer(peer, "serve")}}
+		if peer == "grpc-java" {
+			c.warmup = 6 * time.Second // it compiles the last of it after some 600,000 calls
+		}
+		all = append(all, c)
 	}
 	return append(all, contender{name: "nghttpd", short: "nghttpd", label: e.PeerVersion("nghttpd") + ", a file",
 		launch: kit.Launch{Name: "nghttpd", Path: e.Peer("nghttpd", "serve")},
@@ -143,7 +148,7 @@ func (e *echo) start(isTLS bool, cores int) map[string]*kit.Program {
 		}
 		// What compiles while it runs has done so after this.
 		e.CallCost(servers[c.name], e.load(c, servers[c.name], [2]int{8, 10}, isTLS, cores),
-			kit.Pick(e.Bench, 200*time.Millisecond, 2*time.Second))
+			kit.Pick(e.Bench, 200*time.Millisecond, max(c.warmup, 200*time.Millisecond)))
 	}
 	return servers
 }
