@@ -77,7 +77,7 @@ func (b *Bench) CallCost(server *Program, load Load, duration time.Duration) Sam
 // How many calls take about as long: found out once for a server and a load, by
 // a run that also warms up what compiles while it runs.
 func (b *Bench) callsFor(server *Program, load Load, duration time.Duration) int {
-	key := fmt.Sprint(server.Name, load.URL, load.Connections, load.InFlight)
+	key := fmt.Sprint(server.Name, load.URL, load.Connections, load.InFlight, duration)
 	if calls := b.calls[key]; calls > 0 {
 		return calls
 	}
