@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"syscall"
 
 	"prbal.test/bench/kit"
 )
@@ -11,8 +12,21 @@ func (s *streams) streamCounts() (int, int) {
 	return 10_000, kit.Pick(s.Bench, 20_000, 50_000)
 }
 
+// As many as client and server may each have open, by the thousand.
 func (s *streams) connectionCount() int {
-	return kit.Pick(s.Bench, 1_000, 10_000)
+	const others = 500 // files of a process
+	allowed := (s.openFiles - others) / 1000 * 1000
+	return min(kit.Pick(s.Bench, 1_000, 10_000), max(allowed, 200))
+}
+
+// Raises the limit on open files as far as it goes, of servers too: those that are
+// started from now on inherit it.
+func (s *streams) raiseOpenFiles() {
+	var files syscall.Rlimit
+	s.Must(syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files), "the limit on open files")
+	files.Cur = min(files.Max, 100_000)
+	s.Must(syscall.Setrlimit(syscall.RLIMIT_NOFILE, &files), "the limit on open files")
+	s.openFiles = int(files.Cur)
 }
 
 const kib = 1024
