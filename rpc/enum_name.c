@@ -1,5 +1,6 @@
 #include "rpc/enum_name.h"
 
+#include <stdint.h>
 #include <string.h>
 
 enum { NAME_MAX_BYTES = 256 };
@@ -38,13 +39,50 @@ static const ProtobufCEnumValue *find(const ProtobufCEnumDescriptor *type,
 }
 
 /* The short name first: it is what the database keeps. */
+static const ProtobufCEnumValue *look_up(const ProtobufCEnumDescriptor *type,
+                                         const char *name, size_t size)
+{
+    const ProtobufCEnumValue *v = find(type, prefix_size(type), name, size);
+    return v != NULL ? v : find(type, 0, name, size);
+}
+
+/* What a thread has found lately: the rows of a list have few names, and each
+ * search puts the long one together. */
+enum { MEMO_ENTRIES = 64, MEMO_NAME_BYTES = 24 };
+
+struct memo {
+    const ProtobufCEnumDescriptor *type; /* NULL: nothing is here */
+    const ProtobufCEnumValue *value;
+    size_t size;
+    char name[MEMO_NAME_BYTES];
+};
+
+static struct memo *memo_of(const ProtobufCEnumDescriptor *type,
+                            const char *name, size_t size)
+{
+    static _Thread_local struct memo memos[MEMO_ENTRIES];
+    size_t number = (uintptr_t)type / sizeof *type + size;
+    if (size > 0)
+        number += (unsigned char)name[0];
+    return &memos[number % MEMO_ENTRIES];
+}
+
 bool enum_value(const ProtobufCEnumDescriptor *type, const char *name,
                 size_t size, int *value)
 {
-    const ProtobufCEnumValue *v = find(type, prefix_size(type), name, size);
+    struct memo *memo = memo_of(type, name, size);
+    if (memo->type == type && memo->size == size &&
+        memcmp(memo->name, name, size) == 0) {
+        *value = memo->value->value;
+        return true;
+    }
+    const ProtobufCEnumValue *v = look_up(type, name, size);
     if (v == NULL)
-        v = find(type, 0, name, size);
-    if (v != NULL)
-        *value = v->value;
-    return v != NULL;
+        return false;
+    *value = v->value;
+    if (size <= sizeof memo->name) {
+        *memo = (struct memo){.type = type, .value = v, .size = size};
+        memcpy(memo->name, name, size);
+    }
+    return true;
 }
