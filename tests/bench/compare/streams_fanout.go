@@ -36,7 +36,7 @@ func (s *streams) fanOut(isTLS bool) {
 	for _, name := range s.names() {
 		audiences[name] = s.audience(name, isTLS)
 	}
-	events := kit.Pick(s.Bench, 8, 20)
+	events := kit.Pick(s.Bench, 8, 40)
 	what := fmt.Sprintf("Events to %s streams on %d connections, %s", count(fanOutStreams), fewConnections, wire(isTLS))
 	found := s.Rounds(what, s.names(), func(name string) kit.Sample { return audiences[name].publish(events) })
 	for _, a := range audiences {
