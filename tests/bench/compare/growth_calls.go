@@ -21,12 +21,12 @@ var growthCases = []growthCase{
 	{"GetService", "GetService", (*growthCaller).getService},
 	{"ListNearbyServices within 10 km in the largest city", "ListNearbyServices", (*growthCaller).listNearby},
 	{"BrowseServices, the newest", "BrowseServices", (*growthCaller).browse},
-	{"BrowseServices, the newest of a category", "  of a category", (*growthCaller).browseCategory},
+	{"BrowseServices, the newest of a category", "BrowseServices, category", (*growthCaller).browseCategory},
 	{"ListMessages, the last of a room with all rows", "ListMessages", (*growthCaller).listLast},
-	{"ListMessages, anywhere in that room", "  anywhere", (*growthCaller).listAnywhere},
-	{"ListMessages, rooms of 100", "  rooms of 100", (*growthCaller).listRoom},
+	{"ListMessages, anywhere in that room", "ListMessages, anywhere", (*growthCaller).listAnywhere},
+	{"ListMessages, rooms of 100", "ListMessages, small rooms", (*growthCaller).listRoom},
 	{"Subscribe, 50 events behind in a log of all rows", "Subscribe", (*growthCaller).catchUpLong},
-	{"Subscribe, 50 events behind in logs of 100", "  logs of 100", (*growthCaller).catchUpShort},
+	{"Subscribe, 50 events behind in logs of 100", "Subscribe, short logs", (*growthCaller).catchUpShort},
 }
 
 const (

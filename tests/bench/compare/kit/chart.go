@@ -2,6 +2,7 @@ package kit
 
 import (
 	"image/color"
+	"os"
 	"path/filepath"
 
 	"gonum.org/v1/plot"
@@ -10,6 +11,7 @@ import (
 	"gonum.org/v1/plot/plotutil"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+	"gonum.org/v1/plot/vg/vgsvg"
 )
 
 var (
@@ -17,7 +19,10 @@ var (
 	othersColor = color.RGBA{R: 0x8a, G: 0x94, B: 0xa6, A: 0xff}
 )
 
-const chartWidth = 18 * vg.Centimeter
+const (
+	chartWidth  = 18 * vg.Centimeter
+	legendWidth = 5 * vg.Centimeter // of lines, beside them
+)
 
 // Draws a table's picture into a folder.
 func drawChart(folder string, t *Table) error {
@@ -27,18 +32,34 @@ func drawChart(folder string, t *Table) error {
 	picture.Title.Text = t.Title
 	picture.Title.Padding = 0.3 * vg.Centimeter
 	picture.BackgroundColor = color.White
-	height := 8 * vg.Centimeter
-	var err error
+	path := filepath.Join(folder, t.Name+".svg")
 	if t.Chart.Lines {
-		err = drawLines(picture, t)
-	} else {
-		height = vg.Length(len(t.Rows)+3) * 0.8 * vg.Centimeter
-		err = drawBars(picture, t)
+		return saveLines(picture, t, path)
 	}
+	if err := drawBars(picture, t); err != nil {
+		return err
+	}
+	height := vg.Length(len(t.Rows)+3) * 0.8 * vg.Centimeter
+	return picture.Save(chartWidth, height, path)
+}
+
+func saveLines(picture *plot.Plot, t *Table, path string) error {
+	if err := drawLines(picture, t); err != nil {
+		return err
+	}
+	canvas := vgsvg.New(chartWidth, 9*vg.Centimeter)
+	legend := picture.Legend
+	picture.Legend = plot.NewLegend()
+	whole := draw.New(canvas)
+	picture.Draw(draw.Crop(whole, 0, -legendWidth, 0, 0))
+	legend.Draw(draw.Crop(whole, chartWidth-legendWidth, 0, 0, -vg.Centimeter))
+	file, err := os.Create(path)
 	if err != nil {
 		return err
 	}
-	return picture.Save(chartWidth, height, filepath.Join(folder, t.Name+".svg"))
+	defer file.Close()
+	_, err = canvas.WriteTo(file)
+	return err
 }
 
 // A bar for each row, the first one on top; one without a figure has none.
@@ -107,6 +128,7 @@ func drawLines(picture *plot.Plot, t *Table) error {
 			return err
 		}
 		line.Color, dots.Color = plotutil.Color(i), plotutil.Color(i)
+		line.Dashes = plotutil.Dashes(i / len(plotutil.DefaultColors))
 		picture.Add(line, dots)
 		picture.Legend.Add(row.inChart(), line, dots)
 	}
@@ -118,5 +140,7 @@ func drawLines(picture *plot.Plot, t *Table) error {
 		picture.Y.Min = 0
 	}
 	picture.Legend.Top, picture.Legend.Left = true, true
+	picture.Legend.TextStyle.Font.Size = 9
+	picture.Legend.XOffs, picture.Legend.Padding = 0.4*vg.Centimeter, 0.1*vg.Centimeter
 	return nil
 }
