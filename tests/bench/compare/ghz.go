@@ -9,9 +9,9 @@ import (
 	"strings"
 
 	"google.golang.org/protobuf/encoding/protojson"
-)
 
-const checkedCalls = 2000
+	"prbal.test/bench/kit"
+)
 
 // The checked run: ghz is a whole client of grpc-go, which takes several times the
 // processor time of the servers, so its figures would be its own. Every call must
@@ -36,7 +36,7 @@ func (m *marketplace) checkByGHZ(t *task, proto string) {
 }
 
 func (m *marketplace) ghz(r *rival, t *task, proto, data string) {
-	calls := checkedCalls
+	calls := kit.Pick(m.Bench, 500, 2000)
 	arguments := []string{"--insecure", "--import-paths", filepath.Join(m.Root, "proto"), "--proto", proto,
 		"--call", "prbal.v1." + strings.Replace(t.method, "/", ".", 1), "--data-file", data, "--format", "json",
 		"--connections", itoa(marketConnections), "--concurrency", itoa(marketConnections * marketInFlight), "--total", itoa(calls)}

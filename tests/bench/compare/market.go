@@ -47,6 +47,7 @@ func openMarket(b *kit.Bench, seeds ...string) *marketplace {
 		Postgres: []string{"shared_buffers=1GB", "max_wal_size=8GB", "checkpoint_timeout=30min"}})
 	server := m.cluster.Servers[0]
 	m.rivals = []*rival{{name: "prbal", label: "Prbal", ours: true, address: server.Address, pid: server.PID}}
+	m.makeFloors()
 	for _, seed := range seeds {
 		m.seed(seed, "services="+itoa(m.services))
 	}
@@ -86,11 +87,12 @@ func (m *marketplace) rival(name string) *rival {
 	return nil
 }
 
+// All that take turns in a round.
 func (m *marketplace) names() (names []string) {
 	for _, one := range m.rivals {
 		names = append(names, one.name)
 	}
-	return names
+	return append(names, floorNames...)
 }
 
 // What is asked of each server.

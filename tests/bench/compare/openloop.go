@@ -24,10 +24,10 @@ func (m *read) latencies() {
 			{Title: "sent late, p99", Unit: "us"}}}
 	for _, rate := range rates {
 		what := fmt.Sprintf("GetService, %.0f calls/s", rate)
-		found := m.Rounds(what, m.openRivals(), func(name string) kit.Sample {
+		found := m.Rounds(what, openRivals, func(name string) kit.Sample {
 			return m.openLoop(m.rival(name), t, rate, duration)
 		})
-		for _, name := range m.openRivals() {
+		for _, name := range openRivals {
 			r, s := m.rival(name), found[name]
 			table.Rows = append(table.Rows, kit.Row{Label: fmt.Sprintf("%s, %.0f/s", r.label, rate), Ours: r.ours,
 				Cells: []kit.Figure{s["p50_us"], s["p99_us"], s["p999_us"], s["late_us"]}})
@@ -37,14 +37,7 @@ func (m *read) latencies() {
 }
 
 // Those that can keep up.
-func (m *read) openRivals() (names []string) {
-	for _, name := range []string{"prbal", "go-pgx", "tonic-postgres"} {
-		if m.rival(name) != nil {
-			names = append(names, name)
-		}
-	}
-	return names
-}
+var openRivals = []string{"prbal", "go-pgx", "tonic-postgres"}
 
 func (m *read) openLoop(r *rival, t *task, rate float64, duration time.Duration) kit.Sample {
 	callers := m.connect(r, m.target(r, t))

@@ -27,7 +27,10 @@ running numbers, and so must the number of rows that they leave in every table.
 160 people take turns, 20 on each of 8 connections with 10 calls in flight, so that
 nobody waits for himself; each server makes the same number of calls in a round.
 Peers verify the token in every call, Prbal finds it in its cache from the second
-one on. Everything else is as in the part about reading.`
+one on. The floor is pgbench with
+the statements of the bare transaction, 8 clients, and pipelined with all of them
+sent at once; it keeps no idempotency-key. Everything else is as in the part about
+reading.`
 
 const (
 	// Of each kind. Each person calls on one connection: of the ten that are in flight
@@ -40,7 +43,8 @@ const (
 
 type write struct {
 	*marketplace
-	posts  int                   // for each of the two jobs that use posts up
+	posts  int                   // for each of the two jobs that use posts up, but for the floor
+	spare  int                   // and those of pgbench behind them, for each
 	people map[rig.Kind][]string // their tokens
 }
 
@@ -50,7 +54,8 @@ func measureWrite(b *kit.Bench) {
 	m.add(false, writePeers...)
 	blocks := 1 + len(m.rivals)*(1+(b.RoundCount()+1)*m.calls()/writePeople)
 	m.posts = blocks * writePeople
-	m.seed("posts", "posts="+itoa(2*m.posts), "bids="+itoa(bidsOfPost), "people="+itoa(writePeople))
+	m.spare = len(floorNames) * b.RoundCount() * m.calls()
+	m.seed("posts", "posts="+itoa(2*(m.posts+m.spare)), "bids="+itoa(bidsOfPost), "people="+itoa(writePeople))
 	m.seed("chat", "rooms="+itoa(writePeople), "messages="+itoa(messagesAhead), "people="+itoa(writePeople))
 	for _, kind := range []rig.Kind{rig.Seeker, rig.Provider} {
 		for number := range writePeople {
@@ -61,7 +66,7 @@ func measureWrite(b *kit.Bench) {
 		m.compareWrites(job)
 		found := m.measure(job)
 		table := m.table(job.table, job.title, found)
-		table.Text = job.text + " " + costText
+		table.Text = job.text + " CPU is in microseconds a call; `both` is the server and PostgreSQL together, and of pgbench, which has no server, pgbench itself and PostgreSQL."
 		m.Table(table)
 	}
 }
@@ -78,6 +83,7 @@ type job struct {
 	method             string
 	make               func(connection, turn int) call
 	used               int // turns of each connection so far
+	floor              *floor
 }
 
 type call struct {
@@ -93,10 +99,20 @@ const (
 
 func (m *write) jobs() []*job {
 	return []*job{
-		{table: "write-bid", title: "CreateBid", text: bidText, method: "BidService/CreateBid", make: m.createBid},
-		{table: "write-message", title: "SendMessage", text: messageText, method: "ChatService/SendMessage", make: m.sendMessage},
-		{table: "write-accept", title: "AcceptBid", text: acceptText, method: "BidService/AcceptBid", make: m.acceptBid},
+		{table: "write-bid", title: "CreateBid", text: bidText, method: "BidService/CreateBid", make: m.createBid,
+			floor: m.floor("create_bid", m.posts)},
+		{table: "write-message", title: "SendMessage", text: messageText, method: "ChatService/SendMessage", make: m.sendMessage,
+			floor: m.floor("send_message", 0)},
+		{table: "write-accept", title: "AcceptBid", text: acceptText, method: "BidService/AcceptBid", make: m.acceptBid,
+			floor: m.floor("accept_bid", 2*m.posts+m.spare)},
 	}
+}
+
+// The statements of the same transaction, on posts of its own behind the others: the
+// first ones are those of number first + floorClients.
+func (m *write) floor(script string, posts int) *floor {
+	return &floor{script: script, calls: m.calls(), repeated: 1, variables: map[string]int{"first": posts - floorClients,
+		"people": writePeople, "rooms": writePeople, "posts": 2 * (m.posts + m.spare), "bids": bidsOfPost}}
 }
 
 // The person whose turn it is, from 0 on, and what is new in each round of turns.
@@ -139,7 +155,7 @@ func (m *write) sendMessage(connection, turn int) call {
 // One of three bids, by the seeker; the other two are rejected with it.
 func (m *write) acceptBid(connection, turn int) call {
 	owner, round := person(connection, turn)
-	post := 1 + m.posts + round*writePeople + owner
+	post := 1 + m.posts + m.spare + round*writePeople + owner
 	return call{token: m.people[rig.Seeker][owner],
 		message: &pb.AcceptBidRequest{BidId: bidID((post-1)*bidsOfPost + 1), Address: "12 Nile Street"}}
 }
@@ -151,7 +167,10 @@ func (m *write) measure(j *job) map[string]kit.Series {
 		m.costOfWrites(r, j)
 	}
 	return m.Rounds(j.title, m.names(), func(name string) kit.Sample {
-		return m.costOfWrites(m.rival(name), j)
+		if r := m.rival(name); r != nil {
+			return m.costOfWrites(r, j)
+		}
+		return m.costOfFloor(j.floor, name)
 	})
 }
 
