@@ -263,6 +263,7 @@ func (e *echo) withHeaders() {
 		headers             []string
 	}{
 		{"bare", "prbal", "Prbal, bare echo", e.load(e.contenders[0], servers["prbal"], [2]int{8, 10}, false, 1), nil},
+		{"no token", "prbal", "Prbal, echo with the headers but the token", e.load(e.contenders[0], servers["prbal"], [2]int{8, 10}, false, 1), realHeaders(token)[:5]},
 		{"headers", "prbal", "Prbal, echo with the headers", e.load(e.contenders[0], servers["prbal"], [2]int{8, 10}, false, 1), realHeaders(token)},
 		{"signed in", "prbal", "Prbal, with the headers, token verified", kit.GRPC(servers["prbal"].Address, "/prbal.test.TestService/Note", note), realHeaders(token)},
 		{"tonic", "tonic", e.contenders[1].label + ", with the headers, not verified", e.load(e.contenders[1], servers["tonic"], [2]int{8, 10}, false, 1), realHeaders(token)},
