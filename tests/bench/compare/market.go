@@ -25,6 +25,7 @@ type marketplace struct {
 	cluster  *rig.Cluster
 	services int
 	rivals   []*rival
+	programs []*kit.Program // of the peers
 	tokens   map[rig.Kind][]string
 }
 
@@ -42,7 +43,7 @@ func openMarket(b *kit.Bench, seeds ...string) *marketplace {
 	m := &marketplace{Bench: b, services: kit.Pick(b, 20_000, 200_000), tokens: map[rig.Kind][]string{}}
 	b.Progress("starting PostgreSQL and Prbal")
 	m.cluster = b.Cluster(rig.Setup{Build: rig.Release,
-		Settings: map[string]string{"log_calls": "true", "log_file": b.Log("prbal.log"), "admission_delay": "10s"},
+		Settings: map[string]string{"log_calls": "true", "log_file": b.Log("prbal.log"), "admission_delay": "10s", "loops": "1"},
 		// The rows that are asked for, and a checkpoint only where one is due.
 		Postgres: []string{"shared_buffers=1GB", "max_wal_size=8GB", "checkpoint_timeout=30min"}})
 	server := m.cluster.Servers[0]
@@ -67,12 +68,26 @@ func (m *marketplace) seed(part string, numbers ...string) {
 	m.Must(err, "the seed %s: %s", part, output)
 }
 
-// Starts peers: all share the processors, as Prbal does with its two loops.
-func (m *marketplace) add(isREST bool, peers ...string) {
+// All servers again, Prbal and these peers, with so many threads each.
+func (m *marketplace) restart(threads int, peers ...string) {
+	for _, program := range m.programs {
+		program.Stop()
+	}
+	server := m.cluster.Servers[0]
+	m.Must(server.Terminate(), "prbald")
+	server.Settings = map[string]string{"loops": itoa(threads)}
+	m.Must(server.Start(), "prbald")
+	m.rivals, m.programs = m.rivals[:1], nil
+	m.add(false, threads, peers...)
+}
+
+// Starts peers.
+func (m *marketplace) add(isREST bool, threads int, peers ...string) {
 	for _, name := range peers {
 		m.Progress("starting %s", name)
-		program := m.Start(kit.Launch{Name: name, Path: m.Peer(name, "serve"), Threads: 2,
+		program := m.Start(kit.Launch{Name: name, Path: m.Peer(name, "serve"), Threads: threads,
 			Arguments: []string{"--database", m.cluster.Database.StandardURL(), "--token-key", m.cluster.PublicKey()}})
+		m.programs = append(m.programs, program)
 		m.rivals = append(m.rivals, &rival{name: name, label: m.PeerVersion(name), isREST: isREST,
 			address: program.Address, pid: program.PID})
 	}

@@ -51,7 +51,7 @@ type write struct {
 func measureWrite(b *kit.Bench) {
 	b.Explain(writeText)
 	m := &write{marketplace: openMarket(b), people: map[rig.Kind][]string{}}
-	m.add(false, writePeers...)
+	m.add(false, 1, writePeers...)
 	blocks := 1 + len(m.rivals)*(1+(b.RoundCount()+1)*m.calls()/writePeople)
 	m.posts = blocks * writePeople
 	m.spare = len(floorNames) * b.RoundCount() * m.calls()

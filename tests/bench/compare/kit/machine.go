@@ -34,9 +34,18 @@ func thisMachine(root string) Machine {
 			"OpenSSL " + says("pkg-config", "--modversion", "libcrypto"),
 			"libpq " + says("pkg-config", "--modversion", "libpq"),
 		},
-		Revision: says("git", "-C", root, "describe", "--always", "--dirty"),
+		Revision: revision(root),
 		Date:     time.Now().UTC().Format("2006-01-02"),
 	}
+}
+
+// Of the sources: what the bench itself writes into docs/ is no change of them.
+func revision(root string) string {
+	commit := says("git", "-C", root, "describe", "--always")
+	if exec.Command("git", "-C", root, "diff", "--quiet", "HEAD", "--", ".", ":!docs").Run() != nil {
+		commit += ", changed"
+	}
+	return commit
 }
 
 // The first value of "name : value" or "name=value" in a file.

@@ -91,7 +91,7 @@ func measureAll(o options, wanted []Part) int {
 			failed++
 		}
 	}
-	if err := writeReport(o.folder()); err != nil {
+	if err := WriteReport(o.folder()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}

@@ -61,8 +61,8 @@ type report struct {
 	Targets string // by hand: what dominates where one was missed
 }
 
-// Writes performance.md of what is in performance/, with its pictures.
-func writeReport(folder string) error {
+// WriteReport makes performance.md and the pictures of what is in performance/.
+func WriteReport(folder string) error {
 	r := &report{folder: folder}
 	for _, part := range parts {
 		result, err := readResult(filepath.Join(folder, "performance", part.Name+".json"))
