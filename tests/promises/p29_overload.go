@@ -26,12 +26,13 @@ func init() {
 }
 
 const (
-	p29Services    = 9900 // a page of them costs PostgreSQL milliseconds, and a client nothing
+	p29Services    = 1400 // to look for a spelling among them costs PostgreSQL milliseconds, and a client nothing
 	p29Connections = 12
 	p29Closed      = 48 // callers that wait for their answers: more than keep the server busy
 	p29Patience    = time.Second
 	p29Adapting    = 2 * time.Second // from when on nobody waits in vain
 	p29Factor      = 5
+	p29Storm       = 10 * time.Second // the first one of them goes by until the server has adapted
 )
 
 type p29 struct {
@@ -58,7 +59,7 @@ func overload(t *rig.Trial) {
 	first := p.closed(3 * time.Second)
 	peak := first / float64(rounds+1)
 	for range rounds {
-		p.open(load, p29Factor*first, 5*time.Second)
+		p.open(load, p29Factor*first, p29Storm)
 		peak += p.closed(3*time.Second) / float64(rounds+1)
 	}
 	stop()
@@ -80,7 +81,8 @@ select $1, 'OFFERED', 'One of many ' || i, 'As the title says.', 1000 + i, 'USD'
 }
 
 var p29Page = &pb.BrowseServicesRequest{
-	View: pb.BrowseView_BROWSE_VIEW_OFFERED, PageSize: 50,
+	View: pb.BrowseView_BROWSE_VIEW_OFFERED, PageSize: 20,
+	Filter:   &pb.ServiceFilter{Search: "manny"},
 	ReadMask: &fieldmaskpb.FieldMask{Paths: []string{"services.service_id", "total_size"}},
 }
 
