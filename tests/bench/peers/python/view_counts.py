@@ -6,7 +6,7 @@ BATCH_MAX = 512
 
 
 def statement(services, viewers):
-    """The two arguments are placeholders of arrays of one length."""
+    """Both arguments stand for arrays of one length."""
     return f"""
 with target as (
   select service_id
